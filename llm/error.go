@@ -1,0 +1,175 @@
+package llm
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Code classifies an error. A Code is itself an error, so that the constants serve
+// as sentinels that nobody can change: errors.Is(err, llm.ErrRateLimited).
+//
+// [CodeOf] on a nil error is "", which is not a nil error: compare codes, do not
+// return them.
+type Code string
+
+// Codes. Whether [IsRetryable] holds for a code by default is said of each;
+// [Error.Retryable] overrides it.
+const (
+	// ErrInvalidRequest: the request is wrong and will stay wrong. From Validate,
+	// backends and providers (400). Not retryable.
+	ErrInvalidRequest Code = "invalid_request"
+	// ErrUnauthenticated: no credentials, or bad or expired ones (401). Not retryable.
+	ErrUnauthenticated Code = "unauthenticated"
+	// ErrPermissionDenied: the credentials do not allow it (403). Not retryable.
+	ErrPermissionDenied Code = "permission_denied"
+	// ErrNotFound: no such model or resource (404). Not retryable.
+	ErrNotFound Code = "not_found"
+	// ErrRateLimited: too many requests or tokens at the moment (429). Retryable.
+	ErrRateLimited Code = "rate_limited"
+	// ErrQuotaExhausted: a quota that waiting does not refill soon. Not retryable.
+	ErrQuotaExhausted Code = "quota_exhausted"
+	// ErrOverloaded: the provider has no capacity for the model (503, 529). Retryable.
+	ErrOverloaded Code = "overloaded"
+	// ErrNotReady: the model is still being loaded. Retryable.
+	ErrNotReady Code = "not_ready"
+	// ErrUnavailable: the provider could not be reached. Retryable.
+	ErrUnavailable Code = "unavailable"
+	// ErrTimeout: a deadline passed, the caller's, a policy's or the provider's.
+	// Retryable, while the caller's own context lives.
+	ErrTimeout Code = "timeout"
+	// ErrCanceled: the caller's context was cancelled. Not retryable.
+	ErrCanceled Code = "canceled"
+	// ErrContextTooLong: the input does not fit the model's context. Not retryable.
+	ErrContextTooLong Code = "context_too_long"
+	// ErrContentFiltered: the provider refused the content. Not retryable.
+	ErrContentFiltered Code = "content_filtered"
+	// ErrMalformedOutput: the answer cannot be read, or does not satisfy the schema
+	// that was asked for. Retryable only where the backend says so.
+	ErrMalformedOutput Code = "malformed_output"
+	// ErrUnsupported: the backend or model cannot do what the request asks. Not
+	// retryable.
+	ErrUnsupported Code = "unsupported"
+	// ErrIncomplete: the answer broke off; what had arrived is kept. Retryable.
+	ErrIncomplete Code = "incomplete"
+	// ErrRejected: a local policy (limiter, breaker, ForbidSend) refused to send. Not
+	// retryable.
+	ErrRejected Code = "rejected"
+	// ErrBudgetExceeded: a local budget is spent. Not retryable.
+	ErrBudgetExceeded Code = "budget_exceeded"
+	// ErrInternal: the provider failed (500), or a backend has a fault. Retryable.
+	ErrInternal Code = "internal"
+	// ErrUnknown: nothing more is known. Not retryable.
+	ErrUnknown Code = "unknown"
+)
+
+// Error returns the code in words: "rate limited".
+func (c Code) Error() string { return strings.ReplaceAll(string(c), "_", " ") }
+
+func (c Code) retryable() bool {
+	switch c {
+	case ErrRateLimited, ErrOverloaded, ErrNotReady, ErrUnavailable, ErrTimeout, ErrIncomplete, ErrInternal:
+		return true
+	}
+	return false
+}
+
+// Error is the error of a model. Its text is safe to log: it is made of the fields
+// below and of the errors of this package in Err, and of nothing else.
+type Error struct {
+	Code       Code          // what kind of failure it is; "" counts as that of Err
+	Op         string        // what was being done: "generate", "stream"
+	Provider   string        // who failed, as in [Info]; "" = this process
+	Model      string        // the provider's id of the model
+	Message    string        // what went wrong and the way out; a provider's own text goes through [Redact]
+	RequestID  string        // the provider's id of the call, for support cases
+	Status     int           // HTTP status; 0 = none was received
+	RetryAfter time.Duration // how long the provider asks to wait; 0 = it did not say
+	Retryable  *bool         // whether to try again; nil = as Code says
+	Err        error         // the cause; found by errors.Is and errors.As, its text is not printed
+}
+
+// Error returns provider, model, operation, code, message, status and request id,
+// as far as they are known. The message is shown as [Redact] leaves it.
+func (e *Error) Error() string { return e.text("") }
+
+// text is the error's text within one of the code outer, which it does not repeat.
+func (e *Error) text(outer Code) string {
+	if e == nil {
+		return "<nil>"
+	}
+	var b strings.Builder
+	for _, s := range []string{e.Provider, e.Op, e.Model} {
+		if s == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(s)
+	}
+	code := e.Code.Error()
+	if e.Code == outer {
+		code = ""
+	}
+	for _, s := range []string{code, Redact(e.Message), safeText(e.Err, e.Code)} {
+		if s != "" {
+			if b.Len() > 0 {
+				b.WriteString(": ")
+			}
+			b.WriteString(s)
+		}
+	}
+	switch {
+	case e.Status != 0 && e.RequestID != "":
+		fmt.Fprintf(&b, " (status %d, request id %s)", e.Status, e.RequestID)
+	case e.Status != 0:
+		fmt.Fprintf(&b, " (status %d)", e.Status)
+	case e.RequestID != "":
+		fmt.Fprintf(&b, " (request id %s)", e.RequestID)
+	}
+	return b.String()
+}
+
+// Unwrap returns the code and the cause, so that errors.Is finds both.
+func (e *Error) Unwrap() []error {
+	switch {
+	case e == nil:
+		return nil
+	case e.Code == "":
+		return []error{e.Err}
+	case e.Err == nil:
+		return []error{e.Code}
+	}
+	return []error{e.Code, e.Err}
+}
+
+// safeText is the text of those errors in a chain that are known to be safe: ours,
+// and the two of package context. It does not repeat the code outer.
+func safeText(err error, outer Code) string {
+	switch e := err.(type) {
+	case nil:
+		return ""
+	case *Error:
+		return e.text(outer)
+	case Code:
+		if e == outer {
+			return ""
+		}
+		return e.Error()
+	case interface{ Unwrap() error }:
+		return safeText(e.Unwrap(), outer)
+	case interface{ Unwrap() []error }:
+		var texts []string
+		for _, err := range e.Unwrap() {
+			if s := safeText(err, outer); s != "" {
+				texts = append(texts, s)
+			}
+		}
+		return strings.Join(texts, "; ")
+	}
+	if isContextError(err) {
+		return err.Error()
+	}
+	return ""
+}
