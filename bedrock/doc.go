@@ -1,0 +1,47 @@
+// Package bedrock is an [llm.Model] on Amazon Bedrock's Converse API, for every model
+// that Bedrock offers there.
+//
+// # Use
+//
+// The AWS client is yours: region, credentials, endpoint, proxies and HTTP settings
+// come from the usual AWS configuration.
+//
+//	cfg, err := config.LoadDefaultConfig(ctx)
+//	if err != nil {
+//		return err
+//	}
+//	model := bedrock.NewFromConfig(cfg, "us.anthropic.claude-sonnet-4-5-20250929-v1:0", nil)
+//
+// Many models are reached by an inference profile only: the id with a prefix such as
+// "us.", "eu." or "global.".
+//
+// # What is sent
+//
+// The neutral request is mapped to Converse one to one. What Converse would refuse
+// is an [llm.ErrInvalidRequest] before anything is sent, with its path. What Bedrock
+// has no way to do is [llm.ErrUnsupported] where it changes the request's meaning,
+// and a warning in the response where it only tunes it: top_k and reasoning, for
+// which [Profile] or [RequestOptions.AdditionalFields] is the way in.
+//
+// Features of Bedrock alone travel in [RequestOptions] and as [llm.ProviderPart]:
+// [GuardText], and any content block by its name in the Converse API. Blocks in an
+// answer that the neutral vocabulary lacks come back as such parts, also those of
+// tools that Bedrock runs itself, and can be sent back.
+//
+// # What comes back
+//
+// Usage counts cached tokens as part of the input, as [llm.Usage] wants it, whichever
+// way the model counts. [Details] has the guardrail's verdict, the prompt router's
+// choice and more, [Output] the SDK's own type.
+//
+// # Errors
+//
+// Every exception of the service, before and within a stream, becomes an
+// [llm.Error] with a code, HTTP status and request id; the SDK's typed exception is
+// its cause. A stream that ends before the model's answer does, however it ends, is
+// [llm.ErrIncomplete]: the AWS SDK reports most of them as success.
+//
+// # Retries
+//
+// The SDK's own retries are off, see [Options.KeepSDKRetries].
+package bedrock

@@ -1,0 +1,185 @@
+package bedrock
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// appendBlocks encodes a part as the blocks it becomes. None means that the part
+// cannot be sent to this model and may be left out: see whyDropped.
+func (e *encoder) appendBlocks(blocks []types.ContentBlock, role llm.Role, p llm.Part) ([]types.ContentBlock, error) {
+	var block types.ContentBlock
+	var err error
+	switch p := p.(type) {
+	case *llm.TextPart:
+		if blank(p.Text) {
+			return nil, errBlank()
+		}
+		if len(p.Citations) > 0 {
+			if role == llm.RoleAssistant && ours(p.Opaque) {
+				block, err = citationsBlock(p)
+				break
+			}
+			e.warn(llm.WarningDropped, "citations", "Bedrock takes back only its own, on the model's text")
+		}
+		block = &types.ContentBlockMemberText{Value: p.Text}
+	case *llm.MediaPart:
+		block, err = e.media(p)
+	case *llm.DocumentPart:
+		var doc types.DocumentBlock
+		doc, err = e.document(p)
+		block = &types.ContentBlockMemberDocument{Value: doc}
+	case *llm.ToolCallPart:
+		block, err = e.toolUse(p)
+	case *llm.ToolResultPart:
+		var result types.ToolResultBlock
+		result, err = e.toolResult(p)
+		block = &types.ContentBlockMemberToolResult{Value: result}
+	case *llm.ReasoningPart:
+		return e.appendReasoning(blocks, p), nil
+	case *llm.CachePointPart:
+		block = &types.ContentBlockMemberCachePoint{Value: e.cachePoint(p)}
+	case *llm.ProviderPart:
+		if p.Provider != Provider {
+			return blocks, nil
+		}
+		block, err = providerBlock(p)
+	default:
+		err = unsupported("", "a %T is unknown to this version of Parley", p)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return append(blocks, block), nil
+}
+
+// ours says whether a part may carry what Bedrock attached: it came from Bedrock,
+// or from the application.
+func ours(o *llm.Opaque) bool { return o == nil || o.Provider == Provider }
+
+// whyDropped explains a part that became no block.
+func whyDropped(p llm.Part) string {
+	switch p := p.(type) {
+	case *llm.ReasoningPart:
+		if ours(p.Opaque) {
+			return "reasoning without a signature: most models refuse it"
+		}
+		return "reasoning of another provider"
+	case *llm.ProviderPart:
+		return "it belongs to another provider"
+	}
+	return "it cannot be sent"
+}
+
+// appendReasoning encodes reasoning that this provider made and that the model
+// will take back.
+func (e *encoder) appendReasoning(blocks []types.ContentBlock, p *llm.ReasoningPart) []types.ContentBlock {
+	if !ours(p.Opaque) {
+		return blocks
+	}
+	if p.Signature != "" || p.Text != "" && e.profile.UnsignedReasoning {
+		text := types.ReasoningTextBlock{Text: &p.Text}
+		if p.Signature != "" {
+			text.Signature = &p.Signature
+		}
+		blocks = append(blocks, &types.ContentBlockMemberReasoningContent{
+			Value: &types.ReasoningContentBlockMemberReasoningText{Value: text}})
+	}
+	if len(p.Redacted) > 0 {
+		blocks = append(blocks, &types.ContentBlockMemberReasoningContent{
+			Value: &types.ReasoningContentBlockMemberRedactedContent{Value: p.Redacted}})
+	}
+	return blocks
+}
+
+func (e *encoder) toolUse(p *llm.ToolCallPart) (types.ContentBlock, error) {
+	input, err := callInput(p)
+	if err != nil {
+		return nil, err
+	}
+	return &types.ContentBlockMemberToolUse{Value: types.ToolUseBlock{
+		ToolUseId: &p.ID, Name: &p.Name, Input: &rawDocument{text: input},
+	}}, nil
+}
+
+// callInput is a call's arguments as the object that Bedrock wants. Malformed ones
+// are wrapped, so that the model sees what it wrote.
+func callInput(p *llm.ToolCallPart) (json.RawMessage, error) {
+	switch {
+	case p.Malformed != "":
+		return json.Marshal(map[string]string{"malformed_input": p.Malformed})
+	case len(p.Input) == 0:
+		return json.RawMessage("{}"), nil
+	}
+	input, err := canonical(p.Input)
+	if err != nil || input[0] != '{' {
+		return nil, invalid("input", "Bedrock takes a JSON object only")
+	}
+	return input, nil
+}
+
+func (e *encoder) toolResult(p *llm.ToolResultPart) (types.ToolResultBlock, error) {
+	block := types.ToolResultBlock{ToolUseId: &p.CallID, Content: make([]types.ToolResultContentBlock, 0, len(p.Content))}
+	if p.IsError {
+		// Only where it says something: some models refuse the field.
+		block.Status = types.ToolResultStatusError
+	}
+	for i, part := range p.Content {
+		content, err := e.toolResultContent(part)
+		if err != nil {
+			return block, within(err, "content[%d]", i)
+		}
+		block.Content = append(block.Content, content)
+	}
+	return block, nil
+}
+
+func (e *encoder) toolResultContent(p llm.Part) (types.ToolResultContentBlock, error) {
+	switch p := p.(type) {
+	case *llm.TextPart:
+		if blank(p.Text) {
+			return nil, errBlank()
+		}
+		return &types.ToolResultContentBlockMemberText{Value: p.Text}, nil
+	case *llm.DocumentPart:
+		doc, err := e.document(p)
+		return &types.ToolResultContentBlockMemberDocument{Value: doc}, err
+	case *llm.MediaPart:
+		block, err := e.media(p)
+		switch block := block.(type) {
+		case *types.ContentBlockMemberImage:
+			return &types.ToolResultContentBlockMemberImage{Value: block.Value}, err
+		case *types.ContentBlockMemberVideo:
+			return &types.ToolResultContentBlockMemberVideo{Value: block.Value}, err
+		}
+		if err != nil {
+			return nil, err
+		}
+	case *llm.ProviderPart:
+		if p.Provider == Provider {
+			return providerResultContent(p)
+		}
+	}
+	return nil, unsupported("", "a %T cannot stand in a tool result of Bedrock", p)
+}
+
+// cachePoint encodes a cache point. A lifetime that Bedrock does not have becomes
+// its default of five minutes, with a warning.
+func (e *encoder) cachePoint(p *llm.CachePointPart) types.CachePointBlock {
+	block := types.CachePointBlock{Type: types.CachePointTypeDefault}
+	switch p.TTL {
+	case 0:
+	case 5 * time.Minute:
+		block.Ttl = types.CacheTTLFiveMinutes
+	case time.Hour:
+		block.Ttl = types.CacheTTLOneHour
+	default:
+		e.warn(llm.WarningClamped, "cache_point.ttl", fmt.Sprintf("%v: Bedrock knows 5m and 1h; its default is used", p.TTL))
+	}
+	return block
+}

@@ -1,0 +1,306 @@
+package bedrock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"syscall"
+
+	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
+	"github.com/aws/smithy-go"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// fault is why a request cannot be sent. It becomes an [llm.Error] when the call
+// fails. Nothing of the request's content may go into it.
+type fault struct {
+	code    llm.Code
+	path    string // to the field, from the value at hand; "" is the value itself
+	message string
+}
+
+func (f *fault) Error() string {
+	if f.path == "" {
+		return f.message
+	}
+	return f.path + ": " + f.message
+}
+
+// invalid is a fault that the application can mend.
+func invalid(path, format string, args ...any) error {
+	return &fault{llm.ErrInvalidRequest, path, fmt.Sprintf(format, args...)}
+}
+
+// unsupported is something that Bedrock cannot do.
+func unsupported(path, format string, args ...any) error {
+	return &fault{llm.ErrUnsupported, path, fmt.Sprintf(format, args...)}
+}
+
+func errBlank() error {
+	return invalid("text", "blank: Bedrock refuses it: leave the part out")
+}
+
+// within puts a step of the path before a fault.
+func within(err error, format string, args ...any) error {
+	f, ok := err.(*fault)
+	if !ok {
+		return err
+	}
+	path := fmt.Sprintf(format, args...)
+	if f.path != "" {
+		path += "." + f.path
+	}
+	return &fault{f.code, path, f.message}
+}
+
+// exceptions maps the names of AWS exceptions, in lower case: streams write them in
+// another case than headers do.
+// Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+// and https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html
+var exceptions = map[string]llm.Code{
+	"accessdeniedexception":               llm.ErrPermissionDenied,
+	"conflictexception":                   llm.ErrInvalidRequest,
+	"internalserverexception":             llm.ErrInternal,
+	"internalfailure":                     llm.ErrInternal,
+	"modelerrorexception":                 llm.ErrInternal,
+	"modelnotreadyexception":              llm.ErrNotReady,
+	"modelstreamerrorexception":           llm.ErrInternal,
+	"modeltimeoutexception":               llm.ErrTimeout,
+	"resourcenotfoundexception":           llm.ErrNotFound,
+	"servicequotaexceededexception":       llm.ErrQuotaExhausted,
+	"serviceunavailableexception":         llm.ErrOverloaded,
+	"serviceunavailable":                  llm.ErrOverloaded,
+	"throttlingexception":                 llm.ErrRateLimited,
+	"validationexception":                 llm.ErrInvalidRequest,
+	"validationerror":                     llm.ErrInvalidRequest,
+	"serializationexception":              llm.ErrInvalidRequest,
+	"expiredtokenexception":               llm.ErrUnauthenticated,
+	"expiredtoken":                        llm.ErrUnauthenticated,
+	"incompletesignature":                 llm.ErrUnauthenticated,
+	"incompletesignatureexception":        llm.ErrUnauthenticated,
+	"invalidclienttokenid":                llm.ErrUnauthenticated,
+	"invalidsignatureexception":           llm.ErrUnauthenticated,
+	"missingauthenticationtoken":          llm.ErrUnauthenticated,
+	"missingauthenticationtokenexception": llm.ErrUnauthenticated,
+	"notauthorized":                       llm.ErrPermissionDenied,
+	"optinrequired":                       llm.ErrPermissionDenied,
+	"requestexpired":                      llm.ErrUnauthenticated,
+	"unrecognizedclientexception":         llm.ErrUnauthenticated,
+}
+
+// messages maps texts where one exception means several things.
+var messages = []struct {
+	from llm.Code
+	text string // in lower case
+	to   llm.Code
+}{
+	{llm.ErrRateLimited, "per day", llm.ErrQuotaExhausted},
+	{llm.ErrInvalidRequest, "input is too long", llm.ErrContextTooLong},
+	{llm.ErrInvalidRequest, "exceed context limit", llm.ErrContextTooLong},
+	{llm.ErrInvalidRequest, "too many total text bytes", llm.ErrContextTooLong},
+	{llm.ErrInvalidRequest, "prompt is too long", llm.ErrContextTooLong},
+	{llm.ErrInvalidRequest, "maximum context length", llm.ErrContextTooLong},
+	{llm.ErrInternal, "invalid sequence as part of tooluse", llm.ErrMalformedOutput},
+}
+
+// codeOf classifies an answer of the service by its exception, else its status.
+func codeOf(exception string, status int, message string) llm.Code {
+	name := strings.ToLower(exception)
+	code, ok := exceptions[name]
+	if !ok {
+		code = codeOfStatus(status)
+	}
+	message = strings.ToLower(message)
+	for _, m := range messages {
+		if m.from == code && strings.Contains(message, m.text) {
+			return m.to
+		}
+	}
+	return code
+}
+
+func codeOfStatus(status int) llm.Code {
+	switch status {
+	case http.StatusUnauthorized:
+		return llm.ErrUnauthenticated
+	case http.StatusForbidden:
+		return llm.ErrPermissionDenied
+	case http.StatusNotFound:
+		return llm.ErrNotFound
+	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
+		return llm.ErrTimeout
+	case http.StatusFailedDependency:
+		return llm.ErrInternal
+	case http.StatusTooManyRequests:
+		return llm.ErrRateLimited
+	case http.StatusBadGateway:
+		return llm.ErrUnavailable
+	case http.StatusServiceUnavailable, 529:
+		return llm.ErrOverloaded
+	}
+	switch {
+	case status >= 500:
+		return llm.ErrInternal
+	case status >= 400:
+		return llm.ErrInvalidRequest
+	}
+	return llm.ErrUnknown
+}
+
+// fail makes the typed error of a call.
+func (c *call) fail(ctx context.Context, err error) error {
+	e := c.classify(ctx, err)
+	e.Op, e.Provider, e.Model = c.op, Provider, c.model.modelID
+	e.Status, e.RequestID = c.status, c.requestID()
+	return e
+}
+
+func (c *call) classify(ctx context.Context, err error) *llm.Error {
+	if f, ok := err.(*fault); ok {
+		return &llm.Error{Code: f.code, Message: f.Error()}
+	}
+	// Ours too: of llm, of the credentials, or a misread answer.
+	if e, ok := errors.AsType[*llm.Error](err); ok {
+		own := *e
+		return &own
+	}
+	// An answer of the service counts before what has happened to the context since.
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
+		return c.apiError(api, err)
+	}
+	if ctx.Err() != nil {
+		code := llm.ErrCanceled
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			code = llm.ErrTimeout
+		}
+		return &llm.Error{Code: code, Err: ctx.Err()}
+	}
+	switch {
+	case c.status == 0:
+		return c.notSent(err)
+	case c.status != http.StatusOK:
+		// An error that is not in Amazon's form, as of a proxy.
+		return &llm.Error{Code: codeOfStatus(c.status), RetryAfter: c.retryAfter(),
+			Message: http.StatusText(c.status), Err: err}
+	case errors.Is(err, errCorrupt):
+		return &llm.Error{Code: llm.ErrIncomplete, Message: "the stream is corrupt: a checksum or length is wrong", Err: err}
+	case err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF):
+		return &llm.Error{Code: llm.ErrIncomplete, Message: "the connection ended before the answer did", Err: io.ErrUnexpectedEOF}
+	case isTimeout(err):
+		return &llm.Error{Code: llm.ErrTimeout, Message: "the answer stalled", Err: err}
+	}
+	return &llm.Error{Code: llm.ErrIncomplete, Message: "the connection broke before the answer ended" + why(err), Err: err}
+}
+
+// apiError is an exception of the service, before or within a stream.
+func (c *call) apiError(api smithy.APIError, err error) *llm.Error {
+	e := &llm.Error{
+		Code:       codeOf(api.ErrorCode(), c.status, api.ErrorMessage()),
+		Message:    llm.Redact(api.ErrorMessage()),
+		RetryAfter: c.retryAfter(),
+		Err:        err,
+	}
+	if e.Code == llm.ErrMalformedOutput {
+		// Mostly the model does it again, but once more is worth it.
+		e.Retryable = new(true)
+	}
+	return e
+}
+
+// notSent is a failure before the service answered.
+func (c *call) notSent(err error) *llm.Error {
+	if send, ok := errors.AsType[interface {
+		error
+		ConnectionError() bool
+	}](err); ok && send.ConnectionError() {
+		if isTimeout(err) {
+			return &llm.Error{Code: llm.ErrTimeout, Message: "no answer" + why(err), Err: err}
+		}
+		return &llm.Error{Code: llm.ErrUnavailable, Message: "no connection to the service" + why(err), Err: err}
+	}
+	e := &llm.Error{Code: llm.ErrInvalidRequest, Message: "the AWS SDK refused the call; its own error is the cause", Err: err}
+	switch {
+	case c.region == "":
+		e.Message = "no AWS region: set aws.Config.Region, or AWS_REGION where the default configuration is loaded"
+	case strings.Contains(err.Error(), "get identity: "):
+		// The SDK has no type for it.
+		e.Code = llm.ErrUnauthenticated
+		e.Message = "the AWS client found no usable credentials: check the credential chain (environment, profile, role)"
+	default:
+		if p, ok := errors.AsType[smithy.InvalidParamsError](err); ok {
+			e.Message = "the AWS SDK refused the request: " + fieldsOf(p)
+		}
+	}
+	return e
+}
+
+// fieldsOf names what is wrong with a request by the SDK's own check.
+func fieldsOf(p smithy.InvalidParamsError) string {
+	var fields []string
+	for _, e := range p.Errs() {
+		if f, ok := e.(interface{ Field() string }); ok {
+			fields = append(fields, f.Field())
+		}
+	}
+	return strings.Join(fields, ", ")
+}
+
+// why adds what is known of a network failure, in words that are safe to show.
+func why(err error) string {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		if dns.IsNotFound {
+			return ": no such host"
+		}
+		return ": the name cannot be resolved"
+	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return ": " + errno.Error()
+	}
+	return ""
+}
+
+func isTimeout(err error) bool {
+	t, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return ok && t.Timeout()
+}
+
+// exception is the error in an exception or error message of a stream. Its type is
+// kept even where the payload cannot be read.
+func (d *streamDecoder) exception(f frame) error {
+	text := string(f.message)
+	if v, ok := parse(f.payload); ok {
+		for _, key := range []string{"message", "Message"} {
+			if s := d.text(v.get(key)); s != "" {
+				text = s
+			}
+		}
+	}
+	message := &text
+	switch strings.ToLower(string(f.name)) {
+	case "throttlingexception":
+		return &types.ThrottlingException{Message: message}
+	case "modelstreamerrorexception":
+		return &types.ModelStreamErrorException{Message: message}
+	case "internalserverexception":
+		return &types.InternalServerException{Message: message}
+	case "serviceunavailableexception":
+		return &types.ServiceUnavailableException{Message: message}
+	case "validationexception":
+		return &types.ValidationException{Message: message}
+	case "modeltimeoutexception":
+		return &types.ModelTimeoutException{Message: message}
+	case "modelnotreadyexception":
+		return &types.ModelNotReadyException{Message: message}
+	case "modelerrorexception":
+		return &types.ModelErrorException{Message: message}
+	}
+	return &smithy.GenericAPIError{Code: string(f.name), Message: text}
+}

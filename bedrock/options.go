@@ -1,0 +1,57 @@
+package bedrock
+
+import (
+	"encoding/json"
+
+	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
+)
+
+// Options configures a [Model]. Nil or zero means the defaults. New copies it.
+type Options struct {
+	// Profile says what the model behind the id can do. Nil: [ProfileFor] the id.
+	// Set it where an ARN hides the model's family.
+	Profile *Profile
+
+	// KeepSDKRetries leaves the AWS client's own retries on. Default off: the SDK
+	// knows neither streams nor budgets, and its attempts multiply with those of
+	// middleware/retry.
+	KeepSDKRetries bool
+
+	// Strict will turn repairs of a request into errors. It has no effect yet:
+	// nothing is repaired so far, what Bedrock would refuse is an error already.
+	Strict bool
+
+	// ModifyInput has the last word on the request, just before it is sent, also
+	// for a stream. It is for what has no other way in. It runs on the calling
+	// goroutine and must not keep its argument.
+	ModifyInput func(*bedrockruntime.ConverseInput)
+}
+
+// RequestOptions are the settings of a request that only Bedrock understands. Put a
+// pointer into [llm.Request.Options]. Zero fields are not sent.
+//
+// Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+type RequestOptions struct {
+	Guardrail          *Guardrail        `json:"guardrail,omitempty"`
+	ServiceTier        string            `json:"service_tier,omitempty"`         // "priority", "default", "flex" or "reserved"
+	Latency            string            `json:"latency,omitempty"`              // "standard" or "optimized"
+	PromptVariables    map[string]string `json:"prompt_variables,omitempty"`     // for a prompt of Prompt management, whose ARN is the model id
+	AdditionalFields   json.RawMessage   `json:"additional_fields,omitempty"`    // an object: parameters of the model that Converse has no field for
+	ResponseFieldPaths []string          `json:"response_field_paths,omitempty"` // JSON pointers to what [Details] shall return of the model's own answer
+
+	// ClientOptions are applied to the AWS client for this call: another region,
+	// credentials, a header. They come after Parley's own, before its transport.
+	ClientOptions []func(*bedrockruntime.Options) `json:"-"`
+}
+
+// ProviderName returns [Provider].
+func (*RequestOptions) ProviderName() string { return Provider }
+
+// Guardrail applies a guardrail to the request and the answer. The verdict is in
+// [Details], and a guardrail that cuts in stops with [llm.StopContentFilter].
+type Guardrail struct {
+	ID         string `json:"id,omitempty"`          // id or ARN
+	Version    string `json:"version,omitempty"`     // a number, or "DRAFT"
+	Trace      string `json:"trace,omitempty"`       // "enabled", "disabled" or "enabled_full"; "" is Bedrock's default
+	StreamMode string `json:"stream_mode,omitempty"` // "sync" or "async", for streams only; "" is Bedrock's default
+}

@@ -1,0 +1,90 @@
+package bedrock
+
+import (
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
+)
+
+// exchange stands between the AWS client and its HTTP client for one call. The SDK
+// resolves, signs, sends and types errors; the body of a success is ours. Why: the
+// SDK's decoder takes a cut stream for a complete one, races with itself on a shared
+// client, leaks goroutines and loses what it does not know (docs/adr).
+type exchange struct {
+	next   bedrockruntime.HTTPClient
+	status int
+	header http.Header
+	body   io.ReadCloser // of a success; nil otherwise
+}
+
+// maxErrorBody bounds what is read of an error; the SDK reads all there is.
+const maxErrorBody = 1 << 20
+
+// Do sends one attempt.
+func (x *exchange) Do(req *http.Request) (*http.Response, error) {
+	x.close()
+	if req.Body != nil {
+		// The SDK's body has a WriteTo which, once the SDK has closed it, fails
+		// net/http's last check of it and costs the connection.
+		req.Body = onlyRead{req.Body}
+	}
+	// Or net/http would ask for gzip and hold events back until a block is full.
+	req.Header.Set("Accept-Encoding", "identity")
+	resp, err := x.next.Do(req)
+	if resp == nil {
+		return nil, err
+	}
+	x.status, x.header = resp.StatusCode, resp.Header
+	if err != nil {
+		return resp, err
+	}
+	rest := *resp
+	if resp.StatusCode == http.StatusOK {
+		x.body = resp.Body
+		rest.Body, rest.ContentLength = http.NoBody, 0
+	} else if resp.Body != nil {
+		rest.Body = limited{io.LimitReader(resp.Body, maxErrorBody), resp.Body}
+	}
+	return &rest, nil
+}
+
+// close gives up the body of an attempt, if there is one.
+func (x *exchange) close() {
+	if x.body != nil {
+		x.body.Close()
+		x.body = nil
+	}
+}
+
+func (x *exchange) requestID() string {
+	return x.header.Get("X-Amzn-Requestid")
+}
+
+// retryAfter reads how long the service asks to wait: seconds or a date, or
+// milliseconds in Amazon's own header.
+func (x *exchange) retryAfter() time.Duration {
+	if ms, err := time.ParseDuration(x.header.Get("X-Amz-Retry-After") + "ms"); err == nil && ms > 0 {
+		return ms
+	}
+	v := x.header.Get("Retry-After")
+	if s, err := time.ParseDuration(v + "s"); err == nil && s > 0 {
+		return s
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		return max(0, time.Until(at))
+	}
+	return 0
+}
+
+// onlyRead hides every method of a body but two.
+type onlyRead struct{ body io.ReadCloser }
+
+func (r onlyRead) Read(p []byte) (int, error) { return r.body.Read(p) }
+func (r onlyRead) Close() error               { return r.body.Close() }
+
+type limited struct {
+	io.Reader
+	io.Closer
+}

@@ -1,0 +1,158 @@
+package llm_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+var codes = []llm.Code{
+	llm.ErrInvalidRequest, llm.ErrUnauthenticated, llm.ErrPermissionDenied, llm.ErrNotFound, llm.ErrRateLimited,
+	llm.ErrQuotaExhausted, llm.ErrOverloaded, llm.ErrNotReady, llm.ErrUnavailable, llm.ErrTimeout, llm.ErrCanceled,
+	llm.ErrContextTooLong, llm.ErrContentFiltered, llm.ErrMalformedOutput, llm.ErrUnsupported, llm.ErrIncomplete,
+	llm.ErrRejected, llm.ErrBudgetExceeded, llm.ErrInternal, llm.ErrUnknown,
+}
+
+func TestRetryableCodes(t *testing.T) {
+	want := map[llm.Code]bool{llm.ErrRateLimited: true, llm.ErrOverloaded: true, llm.ErrNotReady: true, llm.ErrUnavailable: true,
+		llm.ErrTimeout: true, llm.ErrIncomplete: true, llm.ErrInternal: true}
+	for _, c := range codes {
+		for _, err := range []error{c, &llm.Error{Code: c}, fmt.Errorf("w: %w", &llm.Error{Code: c})} {
+			if got := llm.IsRetryable(err); got != want[c] {
+				t.Errorf("IsRetryable(%T %v) = %v", err, err, got)
+			}
+			if got := llm.CodeOf(err); got != c {
+				t.Errorf("CodeOf(%T %v) = %q, want %q", err, err, got, c)
+			}
+			if !errors.Is(err, c) {
+				t.Errorf("errors.Is(%T, %q) is false", err, c)
+			}
+		}
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	limited := &llm.Error{Code: llm.ErrRateLimited, RetryAfter: 2 * time.Second, Err: io.EOF}
+	cases := []struct {
+		name      string
+		err       error
+		code      llm.Code
+		retryable bool
+		after     time.Duration
+		is        []error
+	}{
+		{name: "nil", err: nil, code: ""},
+		{name: "foreign", err: io.EOF, code: llm.ErrUnknown},
+		{name: "canceled", err: context.Canceled, code: llm.ErrCanceled},
+		{name: "deadline", err: fmt.Errorf("x: %w", context.DeadlineExceeded), code: llm.ErrTimeout},
+		{name: "own", err: limited, code: llm.ErrRateLimited, retryable: true, after: 2 * time.Second, is: []error{llm.ErrRateLimited, io.EOF}},
+		{name: "cancel in backoff", err: &llm.Error{Code: llm.ErrCanceled, Err: errors.Join(context.Canceled, limited)},
+			code: llm.ErrCanceled, after: 2 * time.Second, is: []error{llm.ErrCanceled, llm.ErrRateLimited, context.Canceled}},
+		{name: "exhausted", err: &llm.Error{Code: llm.ErrRateLimited, Retryable: new(false), Err: limited}, code: llm.ErrRateLimited, after: 2 * time.Second},
+		{name: "worth once more", err: &llm.Error{Code: llm.ErrMalformedOutput, Retryable: new(true)}, code: llm.ErrMalformedOutput, retryable: true},
+		{name: "joined", err: errors.Join(io.EOF, llm.ErrOverloaded, llm.ErrInvalidRequest), code: llm.ErrOverloaded, retryable: true},
+		{name: "code of the cause", err: &llm.Error{Err: llm.ErrNotReady}, code: llm.ErrNotReady, retryable: true},
+		{name: "empty", err: &llm.Error{}, code: llm.ErrUnknown},
+		{name: "typed nil", err: (*llm.Error)(nil), code: llm.ErrUnknown},
+		{name: "reused", err: llm.ErrStreamReused, code: llm.ErrInvalidRequest, is: []error{llm.ErrStreamReused, llm.ErrInvalidRequest}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if got := llm.CodeOf(c.err); got != c.code {
+				t.Errorf("CodeOf = %q, want %q", got, c.code)
+			}
+			if got := llm.IsRetryable(c.err); got != c.retryable {
+				t.Errorf("IsRetryable = %v", got)
+			}
+			if got, ok := llm.RetryAfter(c.err); got != c.after || ok != (c.after > 0) {
+				t.Errorf("RetryAfter = %v, %v, want %v", got, ok, c.after)
+			}
+			for _, target := range c.is {
+				if !errors.Is(c.err, target) {
+					t.Errorf("errors.Is %v is false", target)
+				}
+			}
+		})
+	}
+}
+
+func TestErrorText(t *testing.T) {
+	secret := errors.New("Authorization: Bearer SECRET")
+	cases := []struct {
+		err  error
+		want string
+	}{
+		{&llm.Error{Code: llm.ErrRateLimited, Op: "generate", Provider: "aws.bedrock", Model: "m", Message: "Too many requests", Status: 429, RequestID: "r1", Err: secret},
+			"aws.bedrock generate m: rate limited: Too many requests (status 429, request id r1)"},
+		{&llm.Error{Code: llm.ErrCanceled, Err: errors.Join(context.Canceled, &llm.Error{Code: llm.ErrOverloaded, Status: 503}, secret)},
+			"canceled: context canceled; overloaded (status 503)"},
+		{&llm.Error{Code: llm.ErrOverloaded, Op: "retry", Err: fmt.Errorf("SECRET: %w", &llm.Error{Code: llm.ErrOverloaded, Message: "3 attempts", RequestID: "r"})},
+			"retry: overloaded: 3 attempts (request id r)"},
+		{&llm.Error{Code: llm.ErrInternal, Err: llm.ErrInternal}, "internal"},
+		{&llm.Error{Code: llm.ErrInvalidRequest, Message: "Value 'SECRET' at 'messages' failed"}, "invalid request: Value '…' at '…' failed"},
+		{(*llm.Error)(nil), "<nil>"},
+		{llm.ErrContextTooLong, "context too long"},
+	}
+	for _, c := range cases {
+		if got := c.err.Error(); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+}
+
+func TestRedact(t *testing.T) {
+	cases := []struct{ in, want string }{
+		{"Too many tokens, please wait before trying again.", "Too many tokens, please wait before trying again."},
+		{"Value 'my SECRET prompt' failed", "Value '…' failed"},
+		{`it's the model's fault: "SECRET"`, `it's the model's fault: "…"`},
+		{`'it's SECRET'`, `'…'`},
+		{`"he said "hi" to SECRET" is bad`, `"…" is bad`},
+		{`"never closed SECRET`, `"…`},
+		{"“SECRET” and ‘SECRET’ and «SECRET»", "“…” and ‘…’ and «…»"},
+		{`{"text":"SECRET","n":"SECRET"}`, `{"…":"…","…":"…"}`},
+		{"`temperature` and `top_p` cannot both be specified", "`temperature` and `top_p` cannot both be specified"},
+		{"line\nbreak\x00and\u2028more", "line break and more"},
+		{"bad \xff utf8", "bad \uFFFD utf8"},
+		{"", ""},
+	}
+	for _, c := range cases {
+		got := llm.Redact(c.in)
+		if got != c.want {
+			t.Errorf("Redact(%q)\ngot  %q\nwant %q", c.in, got, c.want)
+		}
+		if again := llm.Redact(got); again != got {
+			t.Errorf("Redact(%q) changes again to %q", got, again)
+		}
+	}
+	long := llm.Redact(strings.Repeat("é", 500))
+	if len(long) > 256 || !strings.HasSuffix(long, "…") {
+		t.Errorf("a long text becomes %d bytes", len(long))
+	}
+}
+
+func FuzzRedact(f *testing.F) {
+	for _, s := range []string{"", "'a", `"a" b "c"`, "“a “b” c”", "it's", "\xff'\xff"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := llm.Redact(s)
+		if len(got) > 256 {
+			t.Errorf("%d bytes", len(got))
+		}
+		quoted := llm.Redact(`x "` + strings.Map(func(r rune) rune {
+			if strings.ContainsRune(`"'“”‘’«»`, r) {
+				return -1
+			}
+			return r
+		}, "S"+s+"T") + `" y`)
+		if quoted != `x "…" y` {
+			t.Errorf("a quoted value shows: %q", quoted)
+		}
+	})
+}
