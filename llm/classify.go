@@ -23,8 +23,10 @@ func CodeOf(err error) Code {
 				return true
 			}
 		case Code:
-			verdict = e
-			return e != ""
+			if e != "" {
+				verdict = e
+				return true
+			}
 		}
 		return false
 	})

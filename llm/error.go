@@ -128,20 +128,25 @@ func (e *Error) text(outer Code) string {
 	case e.RequestID != "":
 		fmt.Fprintf(&b, " (request id %s)", e.RequestID)
 	}
+	if b.Len() == 0 {
+		return ErrUnknown.Error()
+	}
 	return b.String()
 }
 
 // Unwrap returns the code and the cause, so that errors.Is finds both.
 func (e *Error) Unwrap() []error {
-	switch {
-	case e == nil:
+	if e == nil {
 		return nil
-	case e.Code == "":
-		return []error{e.Err}
-	case e.Err == nil:
-		return []error{e.Code}
 	}
-	return []error{e.Code, e.Err}
+	errs := make([]error, 0, 2)
+	if e.Code != "" {
+		errs = append(errs, e.Code)
+	}
+	if e.Err != nil {
+		errs = append(errs, e.Err)
+	}
+	return errs
 }
 
 // safeText is the text of those errors in a chain that are known to be safe: ours,

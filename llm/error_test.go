@@ -59,6 +59,8 @@ func TestVerdict(t *testing.T) {
 		{name: "joined", err: errors.Join(io.EOF, llm.ErrOverloaded, llm.ErrInvalidRequest), code: llm.ErrOverloaded, retryable: true},
 		{name: "code of the cause", err: &llm.Error{Err: llm.ErrNotReady}, code: llm.ErrNotReady, retryable: true},
 		{name: "empty", err: &llm.Error{}, code: llm.ErrUnknown},
+		{name: "empty code", err: llm.Code(""), code: llm.ErrUnknown},
+		{name: "empty code first", err: errors.Join(llm.Code(""), io.EOF, llm.ErrNotFound), code: llm.ErrNotFound},
 		{name: "typed nil", err: (*llm.Error)(nil), code: llm.ErrUnknown},
 		{name: "reused", err: llm.ErrStreamReused, code: llm.ErrInvalidRequest, is: []error{llm.ErrStreamReused, llm.ErrInvalidRequest}},
 	}
@@ -96,6 +98,7 @@ func TestErrorText(t *testing.T) {
 			"retry: overloaded: 3 attempts (request id r)"},
 		{&llm.Error{Code: llm.ErrInternal, Err: llm.ErrInternal}, "internal"},
 		{&llm.Error{Code: llm.ErrInvalidRequest, Message: "Value 'SECRET' at 'messages' failed"}, "invalid request: Value '…' at '…' failed"},
+		{&llm.Error{Err: secret}, "unknown"},
 		{(*llm.Error)(nil), "<nil>"},
 		{llm.ErrContextTooLong, "context too long"},
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"strings"
 )
 
 // ImageFile reads an image file: png, jpeg, gif or webp, told by its first bytes
@@ -83,10 +82,4 @@ func DetectMediaType(data []byte) string {
 		return "audio/mpeg"
 	}
 	return ""
-}
-
-// mediaKind is the part of a media type before the slash.
-func mediaKind(mediaType string) string {
-	kind, _, _ := strings.Cut(mediaType, "/")
-	return kind
 }

@@ -1,0 +1,171 @@
+package fake
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// autoText is what [Auto] says where it has nothing to report.
+const autoText = "This is a fake model. It calls tools and reports their results; to anything else it answers with this."
+
+// Auto returns a model that needs no script. It calls each tool of the request that
+// the conversation has not called yet, all at once, with arguments generated from
+// the tool's schema. When it has called them all it answers: with a document
+// generated from the schema where [llm.Request.Output] is set, else with a text that
+// reports the results since the user's last question, else with one fixed sentence
+// that says that it is a fake. The same request always gets the same answer.
+//
+// It honours [llm.ToolChoice]: with ToolChoiceNone it calls nothing; with
+// ToolChoiceTool it calls that tool, each time; with ToolChoiceAny it calls the first
+// tool again when it has called all; with Single it calls one at a time. Tools that
+// the provider runs are not called.
+//
+// Arguments are minimal: the required properties, the first of several values, one
+// item in an array. Generated are the types object, array, string, number, integer,
+// boolean and null, with const, enum, default, the usual bounds, and the formats
+// date, date-time, time, email, uri and uuid. A schema that says more ($ref, anyOf,
+// pattern …) is an [llm.ErrUnsupported] that names the keyword's path; so is one that
+// these values cannot satisfy. What const, enum and default give is taken on trust.
+func Auto() *Model { return newModel(auto{}) }
+
+// auto answers by rule.
+type auto struct{}
+
+func (auto) answer(_ context.Context, c *call) (take, error) {
+	chosen, err := chooseTools(c)
+	if err != nil {
+		return take{}, err
+	}
+	var parts []llm.Part
+	for _, i := range chosen {
+		t := c.req.Tools[i]
+		input, err := arguments(t.Schema)
+		if err != nil {
+			return take{}, c.unsatisfied(fmt.Sprintf("tools[%d].schema", i), err)
+		}
+		parts = append(parts, &llm.ToolCallPart{Name: t.Name, Input: input})
+	}
+	if parts == nil {
+		text := report(c.req.Messages)
+		if o := c.req.Output; o != nil {
+			document, err := generate(o.Schema)
+			if err != nil {
+				return take{}, c.unsatisfied("output.schema", err)
+			}
+			text = string(document)
+		}
+		parts = append(parts, llm.Text(text))
+	}
+	r := &llm.Response{Message: llm.Message{Content: parts}}
+	c.complete(r)
+	return take{events: responseEvents(r, 0)}, nil
+}
+
+func (auto) left() []string { return nil }
+
+// unsatisfied is the error for a schema at that path.
+func (c *call) unsatisfied(path string, err error) error {
+	return c.fault(llm.ErrUnsupported, "%s%v; use fake.New or fake.Func", path, err)
+}
+
+// chooseTools returns the indices of the tools to call now.
+func chooseTools(c *call) ([]int, error) {
+	choice := c.req.ToolChoice
+	if choice.Mode == llm.ToolChoiceNone {
+		return nil, nil
+	}
+	called := make(map[string]bool)
+	for _, m := range c.req.Messages {
+		for _, p := range partsOf[*llm.ToolCallPart](m) {
+			called[p.Name] = true
+		}
+	}
+	var all, fresh []int
+	for i, t := range c.req.Tools {
+		if t.Provider != "" || choice.Mode == llm.ToolChoiceTool && t.Name != choice.Name {
+			continue
+		}
+		all = append(all, i)
+		if !called[t.Name] {
+			fresh = append(fresh, i)
+		}
+	}
+	chosen := fresh
+	if choice.Mode != llm.ToolChoiceAuto && len(fresh) == 0 {
+		if len(all) == 0 {
+			return nil, c.fault(llm.ErrUnsupported, "tool_choice: only tools that the provider runs are left to call, and a fake runs none")
+		}
+		chosen = all[:1]
+	}
+	if choice.Single && len(chosen) > 1 {
+		chosen = chosen[:1]
+	}
+	return chosen, nil
+}
+
+// report tells the results since the user's last question, or [autoText].
+func report(msgs []llm.Message) string {
+	names := make(map[string]string) // of the tools, by call id
+	var lines []string
+	for _, m := range msgs {
+		if m.Role == llm.RoleUser && !slices.ContainsFunc(m.Content, isToolResult) {
+			lines = nil
+		}
+		for _, p := range partsOf[*llm.ToolCallPart](m) {
+			names[p.ID] = p.Name
+		}
+		for _, p := range partsOf[*llm.ToolResultPart](m) {
+			verb := "answered"
+			if p.IsError {
+				verb = "failed"
+			}
+			lines = append(lines, fmt.Sprintf("%s %s: %s", names[p.CallID], verb, resultText(p.Content)))
+		}
+	}
+	if lines == nil {
+		return autoText
+	}
+	return "This is a fake model. Results of the tools:\n" + strings.Join(lines, "\n")
+}
+
+func isToolResult(p llm.Part) bool {
+	_, ok := p.(*llm.ToolResultPart)
+	return ok
+}
+
+// resultText is a tool's result in words; what is not text is named.
+func resultText(parts []llm.Part) string {
+	var said []string
+	for _, p := range parts {
+		switch p := p.(type) {
+		case *llm.TextPart:
+			said = append(said, p.Text)
+		case *llm.ProviderPart:
+			said = append(said, string(p.Data))
+		case *llm.CachePointPart:
+		default:
+			said = append(said, "("+partShape(p)+" bytes)")
+		}
+	}
+	if said == nil {
+		return "nothing"
+	}
+	return strings.Join(said, " ")
+}
+
+// arguments generates the arguments of a tool, which are an object.
+func arguments(schema json.RawMessage) (json.RawMessage, error) {
+	if len(schema) == 0 {
+		return json.RawMessage("{}"), nil
+	}
+	v, err := generate(schema)
+	if err == nil && v[0] != '{' {
+		return nil, keyword(".type", "arguments must be an object")
+	}
+	return v, err
+}

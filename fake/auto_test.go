@@ -1,0 +1,246 @@
+package fake_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/parley-sdk/parley/fake"
+	"github.com/parley-sdk/parley/llm"
+)
+
+func tool(name string) llm.Tool {
+	return llm.Tool{Name: name, Schema: json.RawMessage(`{"type":"object","properties":{"q":{"type":"string"}},"required":["q"]}`)}
+}
+
+// called is what a response calls: "name id input".
+func called(r *llm.Response) []string {
+	var out []string
+	for _, c := range r.ToolCalls() {
+		out = append(out, c.Name+" "+c.ID+" "+string(c.Input))
+	}
+	return out
+}
+
+// answerAll answers every call of a response with its tool's name.
+func answerAll(req *llm.Request, r *llm.Response) {
+	results := llm.Message{Role: llm.RoleUser}
+	for _, c := range r.ToolCalls() {
+		results.Content = append(results.Content, llm.ToolResult(c.ID, llm.Text("result of "+c.Name)))
+	}
+	req.Messages = append(req.Messages, r.Message, results)
+}
+
+func TestAutoCallsToolsAndReports(t *testing.T) {
+	m := fake.Auto()
+	req := ask("please")
+	req.Tools = []llm.Tool{tool("a"), {Name: "b"}, {Provider: "p", Kind: "search", Name: "s"}}
+	r := generate(t, m, req)
+	if diff := cmp.Diff([]string{`a call_1 {"q":"fake"}`, `b call_2 {}`}, called(r)); diff != "" {
+		t.Fatalf("(-want +got):\n%s", diff)
+	}
+	if r.StopReason != llm.StopToolUse {
+		t.Errorf("stop reason %q", r.StopReason)
+	}
+	req.Messages = append(req.Messages, r.Message, llm.User(
+		llm.ToolResult("call_1", llm.Text("one"), llm.Image("image/png", []byte{1, 2}), llm.CachePoint(), &llm.ProviderPart{Kind: "json", Data: json.RawMessage(`{"n":1}`)}),
+		llm.ToolError("call_2", "out of order")))
+	want := "This is a fake model. Results of the tools:\na answered: one (media 2 bytes) {\"n\":1}\nb failed: out of order"
+	r = generate(t, m, req)
+	if diff := cmp.Diff(want, r.Text()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	// The next question is answered at once, and not with old results.
+	req.Messages = append(req.Messages, r.Message, llm.UserText("and now?"))
+	if r = generate(t, m, req); len(r.ToolCalls()) != 0 || !strings.Contains(r.Text(), "fake model") || strings.Contains(r.Text(), "one") {
+		t.Errorf("got %q, calls %v", r.Text(), called(r))
+	}
+}
+
+func TestAutoWithoutResults(t *testing.T) {
+	req := conv(question, llm.Assistant(call("1")), llm.User(llm.ToolResult("1")))
+	if got, want := generate(t, fake.Auto(), req).Text(), "This is a fake model. Results of the tools:\nweather answered: nothing"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestAutoToolChoice(t *testing.T) {
+	tools := []llm.Tool{tool("a"), tool("b")}
+	tests := []struct {
+		name   string
+		choice llm.ToolChoice
+		tools  []llm.Tool
+		want   [][]string // the names called, a turn each; each turn's calls are answered
+	}{
+		{"auto", llm.ToolChoice{}, tools, [][]string{{"a", "b"}, nil}},
+		{"one at a time", llm.ToolChoice{Single: true}, tools, [][]string{{"a"}, {"b"}, nil}},
+		{"none", llm.ToolChoice{Mode: llm.ToolChoiceNone}, tools, [][]string{nil}},
+		{"any", llm.ToolChoice{Mode: llm.ToolChoiceAny}, tools, [][]string{{"a", "b"}, {"a"}, {"a"}}},
+		{"that tool", llm.ToolChoice{Mode: llm.ToolChoiceTool, Name: "b"}, tools, [][]string{{"b"}, {"b"}}},
+		{"no tools", llm.ToolChoice{}, nil, [][]string{nil}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			m := fake.Auto()
+			req := ask("please")
+			req.Tools, req.ToolChoice = tt.tools, tt.choice
+			for i, want := range tt.want {
+				r := generate(t, m, req)
+				var got []string
+				for _, c := range r.ToolCalls() {
+					got = append(got, c.Name)
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Fatalf("turn %d (-want +got):\n%s", i, diff)
+				}
+				if want != nil {
+					answerAll(req, r)
+				}
+			}
+		})
+	}
+	for _, choice := range []llm.ToolChoice{{Mode: llm.ToolChoiceAny}, {Mode: llm.ToolChoiceTool, Name: "s"}} {
+		req := ask("please")
+		req.Tools = []llm.Tool{{Provider: "p", Kind: "search", Name: "s"}}
+		req.ToolChoice = choice
+		_, err := fake.Auto().Generate(t.Context(), req)
+		wantError(t, err, llm.ErrUnsupported, "tool_choice")
+	}
+}
+
+func TestAutoOutput(t *testing.T) {
+	req := ask("please")
+	req.Tools = []llm.Tool{tool("a")}
+	req.Output = &llm.OutputFormat{Schema: json.RawMessage(`{"type":"object","properties":{"city":{"type":"string"},"warm":{"type":"boolean"}},"required":["warm","city"]}`)}
+	m := fake.Auto()
+	r := generate(t, m, req)
+	if len(r.ToolCalls()) != 1 {
+		t.Fatalf("the tools come first: %+v", r)
+	}
+	answerAll(req, r)
+	if got, want := generate(t, m, req).Text(), `{"warm":true,"city":"fake"}`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	req.Output.Schema = json.RawMessage(`{"anyOf":[]}`)
+	_, err := m.Generate(t.Context(), req)
+	wantError(t, err, llm.ErrUnsupported, "output.schema.anyOf: ")
+}
+
+func TestAutoIsDeterministic(t *testing.T) {
+	req := ask("please")
+	req.Tools = []llm.Tool{tool("a"), tool("b")}
+	want := generate(t, fake.Auto(), req)
+	for range 5 {
+		if diff := cmp.Diff(want, generate(t, fake.Auto(), req)); diff != "" {
+			t.Fatalf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestAutoGenerates(t *testing.T) {
+	tests := []struct{ schema, want string }{
+		{`true`, `"fake"`},
+		{`{}`, `"fake"`},
+		{`{"type":"string"}`, `"fake"`},
+		{`{"type":"boolean"}`, `true`},
+		{`{"type":"null"}`, `null`},
+		{`{"type":["null","integer"]}`, `0`},
+		{`{"type":["null"]}`, `null`},
+		{`{"const":null}`, `null`},
+		{`{"const":{"a":1.50}}`, `{"a":1.50}`},
+		{`{"type":"string","enum":["red","green"]}`, `"red"`},
+		{`{"type":"integer","default":7}`, `7`},
+		{`{"type":"string","default":"x","pattern":"^x$"}`, `"x"`},
+		{`{"type":"string","description":"any","x-order":1,"examples":["y"]}`, `"fake"`},
+
+		{`{"type":"string","minLength":7}`, `"fakefak"`},
+		{`{"type":"string","minLength":2,"maxLength":2}`, `"fa"`},
+		{`{"type":"string","maxLength":0}`, `""`},
+		{`{"type":"string","format":"date-time"}`, `"2006-01-02T15:04:05Z"`},
+		{`{"type":"string","format":"uuid","minLength":36}`, `"00000000-0000-4000-8000-000000000000"`},
+
+		{`{"type":"integer"}`, `0`},
+		{`{"type":"integer","format":"int64"}`, `0`},
+		{`{"type":"integer","minimum":3}`, `3`},
+		{`{"type":"integer","minimum":9223372036854775807}`, `9223372036854775807`},
+		{`{"type":"integer","minimum":2.5}`, `3`},
+		{`{"type":"integer","minimum":1e3}`, `1000`},
+		{`{"type":"integer","maximum":-2}`, `-2`},
+		{`{"type":"integer","maximum":-2.5}`, `-3`},
+		{`{"type":"integer","exclusiveMinimum":0}`, `1`},
+		{`{"type":"integer","exclusiveMaximum":0}`, `-1`},
+		{`{"type":"integer","minimum":5,"multipleOf":5}`, `5`},
+		{`{"type":"number","minimum":0.25}`, `0.25`},
+		{`{"type":"number","maximum":-1.5}`, `-1.5`},
+		{`{"type":"number","exclusiveMinimum":0,"maximum":0.5}`, `0.5`},
+
+		{`{"type":"array"}`, `["fake"]`},
+		{`{"type":"array","items":{"type":"integer"}}`, `[0]`},
+		{`{"items":{"type":"integer"},"minItems":3}`, `[0,0,0]`},
+		{`{"type":"array","items":{"type":"integer"},"uniqueItems":true}`, `[0]`},
+		{`{"type":"array","items":false,"maxItems":0}`, `[]`},
+
+		{`{"type":"object"}`, `{}`},
+		{`{"type":"object","properties":{"a":{"$ref":"#/x"}}}`, `{}`},
+		{`{"properties":{"b":{"type":"integer"},"a":{"properties":{"c":{"type":"array","items":{"const":1}}},"required":["c"]}},"required":["a","b","a"]}`, `{"a":{"c":[1]},"b":0}`},
+		{`{"type":"object","required":["any"]}`, `{"any":"fake"}`},
+		{`{"type":"object","required":["n"],"additionalProperties":{"type":"integer"}}`, `{"n":0}`},
+		{`{"type":"object","required":["a\"b"]}`, `{"a\"b":"fake"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.schema, func(t *testing.T) {
+			req := ask("please")
+			req.Tools = []llm.Tool{{Name: "t", Schema: json.RawMessage(`{"type":"object","properties":{"v":` + tt.schema + `},"required":["v"]}`)}}
+			got := string(generate(t, fake.Auto(), req).ToolCalls()[0].Input)
+			if want := `{"v":` + tt.want + `}`; got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+func TestAutoRefusesSchemas(t *testing.T) {
+	tests := []struct{ schema, path string }{
+		{`false`, ""},
+		{`[]`, ""},
+		{`{"$ref":"#/$defs/x"}`, ".$ref"},
+		{`{"anyOf":[{}]}`, ".anyOf"},
+		{`{"type":"string","pattern":"secret"}`, ".pattern"},
+		{`{"type":"string","format":"ipv6"}`, ".format"},
+		{`{"type":"string","format":"date","maxLength":3}`, ".maxLength"},
+		{`{"type":"string","minLength":1000000}`, ".minLength"},
+		{`{"type":"string","minLength":3,"maxLength":2}`, ".minLength"},
+		{`{"type":"money"}`, ".type"},
+		{`{"type":7}`, ".type"},
+		{`{"type":"integer","minimum":5,"maximum":3}`, ".minimum"},
+		{`{"type":"integer","exclusiveMinimum":0,"exclusiveMaximum":1}`, ".exclusiveMinimum"},
+		{`{"type":"number","exclusiveMinimum":0.1,"maximum":0.01}`, ".exclusiveMinimum"},
+		{`{"type":"integer","minimum":4,"multipleOf":3}`, ".minimum"},
+		{`{"type":"array","minItems":1000000}`, ".minItems"},
+		{`{"type":"array","minItems":2,"maxItems":1}`, ".maxItems"},
+		{`{"type":"array","minItems":2,"uniqueItems":true}`, ".uniqueItems"},
+		{`{"type":"array","items":{"type":"object","required":["a"],"properties":{"a":{"not":{}}}}}`, ".items.properties.a.not"},
+		{`{"type":"object","required":["a"],"additionalProperties":false}`, ".additionalProperties"},
+		{`{"type":"object","required":"a"}`, ".required"},
+		{`{"type":"object","properties":[]}`, ".properties"},
+		{`{"type":"object","minProperties":1}`, ".minProperties"},
+		{`{"type":"object","required":["a"],"maxProperties":0}`, ".maxProperties"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.schema, func(t *testing.T) {
+			req := ask("please")
+			req.Tools = []llm.Tool{{Name: "t", Schema: json.RawMessage(`{"type":"object","properties":{"v":` + tt.schema + `},"required":["v"]}`)}}
+			_, err := fake.Auto().Generate(t.Context(), req)
+			wantError(t, err, llm.ErrUnsupported, "tools[0].schema.properties.v"+tt.path+": ")
+			if strings.Contains(err.Error(), "secret") {
+				t.Errorf("the schema is quoted: %v", err)
+			}
+		})
+	}
+	req := ask("please")
+	req.Tools = []llm.Tool{{Name: "t", Schema: json.RawMessage(`{"type":"array"}`)}}
+	_, err := fake.Auto().Generate(t.Context(), req)
+	wantError(t, err, llm.ErrUnsupported, "tools[0].schema.type: arguments must be an object")
+}

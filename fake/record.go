@@ -1,0 +1,161 @@
+package fake
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"iter"
+	"sync"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// Record returns a model that passes calls to next and writes each to a tape, from
+// which [Replay] answers. A tape is JSON lines, one object a call, written in one
+// Write when the call ends: the format's version, a digest of the request, the
+// request, and the response or the events and error that came of it.
+//
+// Events are passed on as they come; only Finish waits until it is written. A stream
+// that the caller leaves is recorded as abandoned, with what had arrived. Where the
+// tape cannot be written the call fails with [llm.ErrInternal], which holds the cause
+// and, if there was one, the error of the call; where that is too late, because the
+// loop had been left, the next call fails and is not made.
+//
+// The tape holds prompts and answers in full, and what an application puts into
+// them: secrets are not scrubbed. The time between events, [llm.Response.Raw] and the
+// text of errors that are not of package llm are not recorded. A request that does
+// not validate, or whose options do not encode, is refused and not recorded.
+//
+// It is safe for concurrent use if next is; w is used by one call at a time.
+func Record(next llm.Model, w io.Writer) llm.Model { return &recorder{next: next, w: w} }
+
+type recorder struct {
+	next llm.Model
+
+	mu   sync.Mutex
+	w    io.Writer
+	owed error // a failure to write that no call has returned yet
+}
+
+// Unwrap returns the recorded model, for [llm.As].
+func (r *recorder) Unwrap() llm.Model { return r.next }
+
+func (r *recorder) Info() llm.Info {
+	if isNil(r.next) {
+		return llm.Info{}
+	}
+	return r.next.Info()
+}
+
+func (r *recorder) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	rec, err := r.begin(req)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := r.next.Generate(ctx, req)
+	rec.Response = resp
+	return resp, r.end(rec, err)
+}
+
+func (r *recorder) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
+	return llm.Once(func(yield func(llm.Event, error) bool) {
+		rec, err := r.begin(req)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		ended := false
+		defer func() {
+			if !ended {
+				rec.Abandoned = true
+				r.owe(r.end(rec, nil))
+			}
+		}()
+		// Once, because a model may return a nil stream.
+		for ev, err := range llm.Once(r.next.Stream(ctx, req)) {
+			if err != nil {
+				if !ended {
+					ended = true
+					err = r.end(rec, err)
+				}
+				yield(nil, err)
+				return
+			}
+			rec.Events = append(rec.Events, ev)
+			if f, ok := ev.(*llm.Finish); ok && !ended {
+				ended = true
+				if err := r.end(rec, nil); err != nil {
+					if yield(&llm.UsageUpdate{Usage: asEstimate(f.Usage)}, nil) {
+						yield(nil, err)
+					}
+					return
+				}
+			}
+			if !yield(ev, nil) {
+				return
+			}
+		}
+		if !ended {
+			ended = true
+			if err := r.end(rec, nil); err != nil {
+				yield(nil, err)
+			}
+		}
+	})
+}
+
+// begin starts a recording, or says why the call cannot be made.
+func (r *recorder) begin(req *llm.Request) (*recording, error) {
+	if isNil(r.next) || isNil(r.w) {
+		return nil, r.fault(llm.ErrInternal, "no model, or no tape to write to", nil)
+	}
+	r.mu.Lock()
+	owed := r.owed
+	r.owed = nil
+	r.mu.Unlock()
+	if owed != nil {
+		return nil, owed
+	}
+	if err := req.Validate(); err != nil {
+		return nil, err
+	}
+	rec, err := newRecording(req)
+	if err != nil {
+		return nil, r.fault(llm.ErrInvalidRequest, "the request does not encode as JSON", err)
+	}
+	return rec, nil
+}
+
+// end writes a recording. It returns the error of the call, or that of writing.
+func (r *recorder) end(rec *recording, err error) error {
+	if err != nil {
+		rec.Error = newTapeError(err)
+	}
+	line, werr := json.Marshal(rec)
+	if werr == nil {
+		r.mu.Lock()
+		_, werr = r.w.Write(append(line, '\n'))
+		r.mu.Unlock()
+	}
+	if werr != nil {
+		return r.fault(llm.ErrInternal, "the call could not be written to the tape", errors.Join(werr, err))
+	}
+	return err
+}
+
+// owe keeps the error of a call that is past returning it, for the next one.
+func (r *recorder) owe(err error) {
+	if err != nil {
+		r.mu.Lock()
+		r.owed = err
+		r.mu.Unlock()
+	}
+}
+
+// fault is an error of the recorder, which trying again does not mend.
+func (r *recorder) fault(code llm.Code, message string, cause error) error {
+	info := r.Info()
+	return &llm.Error{Code: code, Op: "record", Provider: info.Provider, Model: info.Model,
+		Message: message, Retryable: new(false), Err: cause}
+}

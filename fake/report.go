@@ -1,0 +1,121 @@
+package fake
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// TB is the part of *testing.T that [Model.AssertExhausted] needs.
+type TB interface {
+	Helper()
+	Errorf(format string, args ...any)
+}
+
+// How much of the requests a report shows.
+const (
+	reportRequests = 3
+	reportMessages = 8  // of each request
+	reportRunes    = 72 // of each text
+)
+
+// AssertExhausted fails the test while turns of the script, or calls of the tape,
+// have not been played: it names each of them, and shows the last requests, content
+// included. A model that [Func] or [Auto] made has nothing to exhaust.
+func (m *Model) AssertExhausted(t TB) {
+	t.Helper()
+	if m == nil || m.state == nil {
+		t.Errorf("fake: no model: use New, Func, Auto or Replay")
+		return
+	}
+	left := m.source.left()
+	if len(left) == 0 {
+		return
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "fake: %d not played:\n", len(left))
+	for _, s := range left {
+		fmt.Fprintf(&b, "  %s\n", s)
+	}
+	b.WriteString(picture(m.Requests()))
+	t.Errorf("%s", b.String())
+}
+
+// picture shows the last requests to the author of a test. It quotes them, so it has
+// no place in an error.
+func picture(reqs []*llm.Request) string {
+	if len(reqs) == 0 {
+		return "No request has arrived."
+	}
+	var b strings.Builder
+	first := max(0, len(reqs)-reportRequests)
+	fmt.Fprintf(&b, "The last of %d requests:", len(reqs))
+	for i, r := range reqs[first:] {
+		fmt.Fprintf(&b, "\n  fake-%d", first+i+1)
+		for _, t := range r.Tools {
+			fmt.Fprintf(&b, " tool:%s", toolName(t))
+		}
+		from := max(0, len(r.Messages)-reportMessages)
+		if from > 0 {
+			fmt.Fprintf(&b, "\n    … %d messages before", from)
+		}
+		for j, m := range r.Messages[from:] {
+			for k, p := range m.Content {
+				fmt.Fprintf(&b, "\n    %s %s: %s", partPath(from+j, k), m.Role, partPicture(p))
+			}
+		}
+	}
+	return b.String()
+}
+
+// partPicture is the shape of a part and the beginning of its content.
+func partPicture(p llm.Part) string {
+	switch p := p.(type) {
+	case *llm.TextPart:
+		return "text " + quote(p.Text)
+	case *llm.ReasoningPart:
+		return "reasoning " + quote(p.Text)
+	case *llm.ToolCallPart:
+		return "tool_call " + p.Name + " " + clip(string(p.Input)+p.Malformed, reportRunes)
+	case *llm.ToolResultPart:
+		shown := make([]string, len(p.Content))
+		for i, c := range p.Content {
+			shown[i] = partPicture(c)
+		}
+		return partShape(p) + " (" + strings.Join(shown, ", ") + ")"
+	}
+	return partShape(p)
+}
+
+func quote(s string) string { return strconv.Quote(clip(s, reportRunes)) }
+
+// describe shows a turn to the author of a test.
+func (t Turn) describe() string {
+	var said []string
+	for _, p := range t.content() {
+		if !isNil(p) {
+			said = append(said, partPicture(p))
+		}
+	}
+	if t.asEvents {
+		said = append(said, fmt.Sprintf("%d events", len(t.events)))
+	}
+	if t.cut {
+		said = append(said, fmt.Sprintf("cut after %d events", t.cutAt))
+	}
+	if t.err != nil {
+		said = append(said, "fails: "+string(llm.CodeOf(t.err)))
+	}
+	if t.match != nil {
+		said = append(said, "when its matcher says so")
+	}
+	if t.faults != "" {
+		said = append(said, "cannot be played: "+t.faults)
+	}
+	if said == nil {
+		return "an answer without content"
+	}
+	return strings.Join(said, ", ")
+}
