@@ -40,7 +40,7 @@ func citationsBlock(p *llm.TextPart) (types.ContentBlock, error) {
 			block.Citations = append(block.Citations, c.Data)
 			continue
 		}
-		out := citation{Title: c.Title, Source: c.Source, Location: location(c)}
+		out := citation{Title: c.Title, Source: c.Source, Location: citedLocation(c)}
 		if c.Text != "" {
 			out.SourceContent = []text{{c.Text}}
 		}
@@ -53,9 +53,9 @@ func citationsBlock(p *llm.TextPart) (types.ContentBlock, error) {
 	return nativeBlock("citationsContent", data)
 }
 
-// location is where a citation points, or nil where the neutral form does not say
+// citedLocation is where a citation points, or nil where the neutral form does not say
 // it in a way that Bedrock knows.
-func location(c llm.Citation) map[string]any {
+func citedLocation(c llm.Citation) map[string]any {
 	for _, l := range locations {
 		if l.kind != c.Kind {
 			continue

@@ -18,7 +18,21 @@ type encoder struct {
 	modelID  string
 	profile  *Profile
 	warnings []llm.Warning
-	inlined  int // bytes of inline media so far, in base64
+	inlined  int      // bytes of inline media so far, in base64
+	at       location // what is being encoded
+}
+
+// location is the place of a part in the request, for warnings.
+type location struct {
+	list string // "system", "messages" or "tools"
+	i, j int    // j is that of the part in a message
+}
+
+func (l location) String() string {
+	if l.list == "messages" {
+		return fmt.Sprintf("messages[%d].content[%d]", l.i, l.j)
+	}
+	return fmt.Sprintf("%s[%d]", l.list, l.i)
 }
 
 // encode returns the Converse request, and warnings about what it leaves out.
@@ -77,14 +91,15 @@ func isPrompt(modelID string) bool {
 func (e *encoder) system(parts []llm.Part) ([]types.SystemContentBlock, error) {
 	var blocks []types.SystemContentBlock
 	for i, p := range parts {
+		e.at = location{list: "system", i: i}
 		b, err := e.systemBlock(p)
 		if err != nil {
-			return nil, within(err, "system[%d]", i)
+			return nil, within(err, "%v", e.at)
 		}
 		if b != nil {
 			blocks = append(blocks, b)
 		} else {
-			e.warn(llm.WarningDropped, fmt.Sprintf("system[%d]", i), "it belongs to another provider")
+			e.warnHere(llm.WarningDropped, "", whyDropped(p))
 		}
 	}
 	return blocks, nil
@@ -123,13 +138,14 @@ func (e *encoder) messages(messages []llm.Message) ([]types.Message, error) {
 	for i, m := range messages {
 		blocks := make([]types.ContentBlock, 0, len(m.Content))
 		for j, p := range m.Content {
+			e.at = location{"messages", i, j}
 			before := len(blocks)
 			var err error
 			if blocks, err = e.appendBlocks(blocks, m.Role, p); err != nil {
-				return nil, within(err, "messages[%d].content[%d]", i, j)
+				return nil, within(err, "%v", e.at)
 			}
 			if len(blocks) == before {
-				e.warn(llm.WarningDropped, fmt.Sprintf("messages[%d].content[%d]", i, j), whyDropped(p))
+				e.warnHere(llm.WarningDropped, "", whyDropped(p))
 			}
 		}
 		if len(blocks) == 0 {
@@ -252,6 +268,15 @@ func (e *encoder) options(in *bedrockruntime.ConverseInput, req *llm.Request, o 
 // warn notes that something was not honoured as asked.
 func (e *encoder) warn(code llm.WarningCode, field, message string) {
 	e.warnings = append(e.warnings, llm.Warning{Code: code, Field: field, Message: message})
+}
+
+// warnHere is warn about the part at hand, or its field of that name.
+func (e *encoder) warnHere(code llm.WarningCode, field, message string) {
+	path := e.at.String()
+	if field != "" {
+		path += "." + field
+	}
+	e.warn(code, path, message)
 }
 
 func blank(s string) bool { return strings.TrimSpace(s) == "" }

@@ -25,7 +25,7 @@ func (e *encoder) appendBlocks(blocks []types.ContentBlock, role llm.Role, p llm
 				block, err = citationsBlock(p)
 				break
 			}
-			e.warn(llm.WarningDropped, "citations", "Bedrock takes back only its own, on the model's text")
+			e.warnHere(llm.WarningDropped, "citations", "Bedrock takes back only its own, on the model's text")
 		}
 		block = &types.ContentBlockMemberText{Value: p.Text}
 	case *llm.MediaPart:
@@ -101,6 +101,9 @@ func (e *encoder) toolUse(p *llm.ToolCallPart) (types.ContentBlock, error) {
 	input, err := callInput(p)
 	if err != nil {
 		return nil, err
+	}
+	if p.Malformed != "" {
+		e.warnHere(llm.WarningRepaired, "malformed", "arguments that are not JSON are sent as text within an object")
 	}
 	return &types.ContentBlockMemberToolUse{Value: types.ToolUseBlock{
 		ToolUseId: &p.ID, Name: &p.Name, Input: &rawDocument{text: input},
@@ -179,7 +182,7 @@ func (e *encoder) cachePoint(p *llm.CachePointPart) types.CachePointBlock {
 	case time.Hour:
 		block.Ttl = types.CacheTTLOneHour
 	default:
-		e.warn(llm.WarningClamped, "cache_point.ttl", fmt.Sprintf("%v: Bedrock knows 5m and 1h; its default is used", p.TTL))
+		e.warnHere(llm.WarningClamped, "ttl", fmt.Sprintf("%v: Bedrock knows 5m and 1h; its default is used", p.TTL))
 	}
 	return block
 }

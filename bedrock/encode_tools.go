@@ -31,9 +31,10 @@ func (e *encoder) tools(req *llm.Request) (*types.ToolConfiguration, error) {
 	}
 	c := &types.ToolConfiguration{Tools: make([]types.Tool, 0, len(req.Tools))}
 	for i, t := range req.Tools {
+		e.at = location{list: "tools", i: i}
 		tool, err := e.tool(t)
 		if err != nil {
-			return nil, within(err, "tools[%d]", i)
+			return nil, within(err, "%v", e.at)
 		}
 		c.Tools = append(c.Tools, tool)
 		if t.Cache != nil {

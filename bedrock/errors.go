@@ -58,39 +58,45 @@ func within(err error, format string, args ...any) error {
 	return &fault{f.code, path, f.message}
 }
 
-// exceptions maps the names of AWS exceptions, in lower case: streams write them in
-// another case than headers do.
+// exceptions maps the names of AWS exceptions, in lower case (streams write them in
+// another case than headers do), to our codes. The status is the exception's own: one
+// within a stream arrives under status 200.
 // Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
 // and https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html
-var exceptions = map[string]llm.Code{
-	"accessdeniedexception":               llm.ErrPermissionDenied,
-	"conflictexception":                   llm.ErrInvalidRequest,
-	"internalserverexception":             llm.ErrInternal,
-	"internalfailure":                     llm.ErrInternal,
-	"modelerrorexception":                 llm.ErrInternal,
-	"modelnotreadyexception":              llm.ErrNotReady,
-	"modelstreamerrorexception":           llm.ErrInternal,
-	"modeltimeoutexception":               llm.ErrTimeout,
-	"resourcenotfoundexception":           llm.ErrNotFound,
-	"servicequotaexceededexception":       llm.ErrQuotaExhausted,
-	"serviceunavailableexception":         llm.ErrOverloaded,
-	"serviceunavailable":                  llm.ErrOverloaded,
-	"throttlingexception":                 llm.ErrRateLimited,
-	"validationexception":                 llm.ErrInvalidRequest,
-	"validationerror":                     llm.ErrInvalidRequest,
-	"serializationexception":              llm.ErrInvalidRequest,
-	"expiredtokenexception":               llm.ErrUnauthenticated,
-	"expiredtoken":                        llm.ErrUnauthenticated,
-	"incompletesignature":                 llm.ErrUnauthenticated,
-	"incompletesignatureexception":        llm.ErrUnauthenticated,
-	"invalidclienttokenid":                llm.ErrUnauthenticated,
-	"invalidsignatureexception":           llm.ErrUnauthenticated,
-	"missingauthenticationtoken":          llm.ErrUnauthenticated,
-	"missingauthenticationtokenexception": llm.ErrUnauthenticated,
-	"notauthorized":                       llm.ErrPermissionDenied,
-	"optinrequired":                       llm.ErrPermissionDenied,
-	"requestexpired":                      llm.ErrUnauthenticated,
-	"unrecognizedclientexception":         llm.ErrUnauthenticated,
+var exceptions = map[string]struct {
+	code   llm.Code
+	status int
+}{
+	"accessdeniedexception":         {llm.ErrPermissionDenied, 403},
+	"conflictexception":             {llm.ErrInvalidRequest, 400},
+	"internalserverexception":       {llm.ErrInternal, 500},
+	"modelerrorexception":           {llm.ErrInternal, 424},
+	"modelnotreadyexception":        {llm.ErrNotReady, 429},
+	"modelstreamerrorexception":     {llm.ErrInternal, 424},
+	"modeltimeoutexception":         {llm.ErrTimeout, 408},
+	"resourcenotfoundexception":     {llm.ErrNotFound, 404},
+	"servicequotaexceededexception": {llm.ErrQuotaExhausted, 400},
+	"serviceunavailableexception":   {llm.ErrOverloaded, 503},
+	"throttlingexception":           {llm.ErrRateLimited, 429},
+	"validationexception":           {llm.ErrInvalidRequest, 400},
+
+	// Common to all of AWS.
+	"expiredtoken":                        {llm.ErrUnauthenticated, 403},
+	"expiredtokenexception":               {llm.ErrUnauthenticated, 403},
+	"incompletesignature":                 {llm.ErrUnauthenticated, 400},
+	"incompletesignatureexception":        {llm.ErrUnauthenticated, 400},
+	"internalfailure":                     {llm.ErrInternal, 500},
+	"invalidclienttokenid":                {llm.ErrUnauthenticated, 403},
+	"invalidsignatureexception":           {llm.ErrUnauthenticated, 403},
+	"missingauthenticationtoken":          {llm.ErrUnauthenticated, 403},
+	"missingauthenticationtokenexception": {llm.ErrUnauthenticated, 403},
+	"notauthorized":                       {llm.ErrPermissionDenied, 400},
+	"optinrequired":                       {llm.ErrPermissionDenied, 403},
+	"requestexpired":                      {llm.ErrUnauthenticated, 400},
+	"serializationexception":              {llm.ErrInvalidRequest, 400},
+	"serviceunavailable":                  {llm.ErrOverloaded, 503},
+	"unrecognizedclientexception":         {llm.ErrUnauthenticated, 403},
+	"validationerror":                     {llm.ErrInvalidRequest, 400},
 }
 
 // messages maps texts where one exception means several things.
@@ -100,6 +106,7 @@ var messages = []struct {
 	to   llm.Code
 }{
 	{llm.ErrRateLimited, "per day", llm.ErrQuotaExhausted},
+	{llm.ErrInvalidRequest, "content filtering policy", llm.ErrContentFiltered},
 	{llm.ErrInvalidRequest, "input is too long", llm.ErrContextTooLong},
 	{llm.ErrInvalidRequest, "exceed context limit", llm.ErrContextTooLong},
 	{llm.ErrInvalidRequest, "too many total text bytes", llm.ErrContextTooLong},
@@ -108,20 +115,23 @@ var messages = []struct {
 	{llm.ErrInternal, "invalid sequence as part of tooluse", llm.ErrMalformedOutput},
 }
 
-// codeOf classifies an answer of the service by its exception, else its status.
-func codeOf(exception string, status int, message string) llm.Code {
-	name := strings.ToLower(exception)
-	code, ok := exceptions[name]
+// codeOf classifies an answer of the service by its exception, or else its status,
+// and returns the status that belongs to it.
+func codeOf(exception string, status int, message string) (llm.Code, int) {
+	known, ok := exceptions[strings.ToLower(exception)]
 	if !ok {
-		code = codeOfStatus(status)
+		known.code, known.status = codeOfStatus(status), status
+	}
+	if status != http.StatusOK {
+		known.status = status
 	}
 	message = strings.ToLower(message)
 	for _, m := range messages {
-		if m.from == code && strings.Contains(message, m.text) {
-			return m.to
+		if m.from == known.code && strings.Contains(message, m.text) {
+			return m.to, known.status
 		}
 	}
-	return code
+	return known.code, known.status
 }
 
 func codeOfStatus(status int) llm.Code {
@@ -155,8 +165,10 @@ func codeOfStatus(status int) llm.Code {
 // fail makes the typed error of a call.
 func (c *call) fail(ctx context.Context, err error) error {
 	e := c.classify(ctx, err)
-	e.Op, e.Provider, e.Model = c.op, Provider, c.model.modelID
-	e.Status, e.RequestID = c.status, c.requestID()
+	e.Op, e.Provider, e.Model, e.RequestID = c.op, Provider, c.model.modelID, c.requestID()
+	if e.Status == 0 {
+		e.Status = c.status
+	}
 	return e
 }
 
@@ -183,7 +195,7 @@ func (c *call) classify(ctx context.Context, err error) *llm.Error {
 	switch {
 	case c.status == 0:
 		return c.notSent(err)
-	case c.status != http.StatusOK:
+	case c.status >= http.StatusMultipleChoices:
 		// An error that is not in Amazon's form, as of a proxy.
 		return &llm.Error{Code: codeOfStatus(c.status), RetryAfter: c.retryAfter(),
 			Message: http.StatusText(c.status), Err: err}
@@ -199,12 +211,8 @@ func (c *call) classify(ctx context.Context, err error) *llm.Error {
 
 // apiError is an exception of the service, before or within a stream.
 func (c *call) apiError(api smithy.APIError, err error) *llm.Error {
-	e := &llm.Error{
-		Code:       codeOf(api.ErrorCode(), c.status, api.ErrorMessage()),
-		Message:    llm.Redact(api.ErrorMessage()),
-		RetryAfter: c.retryAfter(),
-		Err:        err,
-	}
+	e := &llm.Error{Message: llm.Redact(api.ErrorMessage()), RetryAfter: c.retryAfter(), Err: err}
+	e.Code, e.Status = codeOf(api.ErrorCode(), c.status, api.ErrorMessage())
 	if e.Code == llm.ErrMalformedOutput {
 		// Mostly the model does it again, but once more is worth it.
 		e.Retryable = new(true)

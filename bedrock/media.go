@@ -132,9 +132,13 @@ func (e *encoder) document(p *llm.DocumentPart) (types.DocumentBlock, error) {
 		loc, err := s3Location(p.URI)
 		block.Source = &types.DocumentSourceMemberS3Location{Value: loc}
 		return block, err
-	case p.Text != "":
+	case p.Text != "" && p.Cite:
 		block.Source = &types.DocumentSourceMemberText{Value: p.Text}
 		return block, nil
+	case p.Text != "":
+		// Bedrock takes text as such only for citing.
+		block.Source = &types.DocumentSourceMemberBytes{Value: []byte(p.Text)}
+		return block, e.inline(len(p.Text))
 	}
 	block.Source = &types.DocumentSourceMemberBytes{Value: p.Data}
 	return block, e.inline(len(p.Data))

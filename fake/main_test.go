@@ -5,30 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/parley-sdk/parley/fake"
+	"github.com/parley-sdk/parley/internal/leak"
 	"github.com/parley-sdk/parley/llm"
 )
 
-// TestMain fails the run where a test leaves a goroutine behind.
-func TestMain(m *testing.M) {
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	for try := 0; code == 0 && runtime.NumGoroutine() > before; try++ {
-		if try == 50 {
-			stacks := make([]byte, 1<<20)
-			fmt.Fprintf(os.Stderr, "goroutines leaked: %d before, %d after\n%s\n", before, runtime.NumGoroutine(),
-				stacks[:runtime.Stack(stacks, true)])
-			code = 1
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(leak.Run(m)) }
 
 // ask is a request with one question.
 func ask(s string) *llm.Request { return &llm.Request{Messages: []llm.Message{llm.UserText(s)}} }

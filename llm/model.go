@@ -22,8 +22,9 @@ import (
 //     deadline errors.Is(err, context.DeadlineExceeded).
 //  6. Part indices are dense, ascend where parts start, and may interleave. Text,
 //     reasoning and tool input arrive in deltas only; other parts may arrive whole
-//     in [*PartStart]. A rune is never split between deltas. A [*UsageUpdate] may
-//     come first and does not count as the first event.
+//     in [*PartStart]. Every part stops before [*Finish]. A rune is never split
+//     between deltas. A [*UsageUpdate] may come first and does not count as the
+//     first event.
 //  7. Nothing is lost in silence. What changes the meaning of a request and cannot
 //     be honoured is [ErrUnsupported]; what only tunes it is a [Warning]. Blocks
 //     and deltas that the vocabulary lacks are [*ProviderPart] and [*ProviderDelta].

@@ -108,7 +108,7 @@ type Citation struct {
 	Document *int            `json:"document,omitempty"` // which document or search result of the request, from 0
 	Start    *int            `json:"start,omitempty"`    // where the passage starts, in the unit of Kind
 	End      *int            `json:"end,omitempty"`
-	Data     json.RawMessage `json:"data,omitempty"` // what the fields above do not hold, in the provider's form
+	Data     json.RawMessage `json:"data,omitempty"` // the citation in the provider's form, where the fields above do not hold all of it
 }
 
 // Parts is a list of parts with a JSON codec, for fields of your own structs: a

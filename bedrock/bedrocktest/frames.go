@@ -1,0 +1,67 @@
+package bedrocktest
+
+import (
+	"bytes"
+
+	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
+)
+
+const eventStreamType = "application/vnd.amazon.eventstream"
+
+// frames sends the events of a stream, each in a frame of its own and at once.
+type frames struct {
+	a       *answer
+	encoder *eventstream.Encoder
+	events  int // sent so far
+}
+
+func newFrames(a *answer) *frames {
+	a.begin(200, eventStreamType, -1)
+	a.flush()
+	return &frames{a: a, encoder: eventstream.NewEncoder()}
+}
+
+// event sends an event. It sends the exception that the request's fault wants in
+// its place, or after it, when its turn has come.
+func (f *frames) event(name string, payload jsonText) error {
+	fault := &f.a.fault
+	if fault.Exception != "" && f.events >= fault.After {
+		return f.exception(newException(fault.Exception, fault.Message))
+	}
+	f.events++
+	return f.frame("event", name, payload)
+}
+
+// exception sends an exception, which ends the stream.
+func (f *frames) exception(e *exception) error {
+	err := f.frame("exception", e.inStream(), obj("message", e.message))
+	f.a.over = true
+	if err == nil {
+		err = errOver
+	}
+	return err
+}
+
+// end is called where the stream has run to its end.
+func (f *frames) end() {
+	if fault := &f.a.fault; fault.Exception != "" {
+		_ = f.exception(newException(fault.Exception, fault.Message))
+	}
+}
+
+func (f *frames) frame(messageType, name string, payload jsonText) error {
+	var message eventstream.Message
+	message.Headers.Set(":"+messageType+"-type", eventstream.StringValue(name))
+	message.Headers.Set(":content-type", eventstream.StringValue("application/json"))
+	message.Headers.Set(":message-type", eventstream.StringValue(messageType))
+	message.Payload = payload
+	var b bytes.Buffer
+	if err := f.encoder.Encode(&b, message); err != nil {
+		// Only a name or a payload beyond the format's limits gets here.
+		f.a.over, f.a.abort = true, true
+		return err
+	}
+	err := f.a.write(b.Bytes())
+	f.a.flush()
+	return err
+}

@@ -1,0 +1,111 @@
+package bedrocktest
+
+import "slices"
+
+// call is one request as the rules see it: a request that has its shape.
+type call struct {
+	modelID string
+	body    *node // of Converse; of CountTokens what stands under input.converse
+	turns   []turn
+}
+
+// turn is a message.
+type turn struct {
+	role   string
+	blocks []block
+}
+
+// block is a content block.
+type block struct {
+	kind string
+	v    *node // the value of its only member
+	at   path  // where it stands in the request
+}
+
+func newCall(modelID string, body *node) *call {
+	c := &call{modelID: modelID, body: body}
+	for i, m := range body.get("messages").items() {
+		c.turns = append(c.turns, turn{m.get("role").string(), blocksOf(m.get("content"), path{}.key("messages").index(i).key("content"))})
+	}
+	return c
+}
+
+func blocksOf(n *node, at path) []block {
+	var blocks []block
+	for i, item := range n.items() {
+		kind, v := item.member()
+		blocks = append(blocks, block{kind, v, at.index(i)})
+	}
+	return blocks
+}
+
+// blocks ranges over the blocks of all messages.
+func (c *call) blocks(yield func(block) bool) {
+	for _, t := range c.turns {
+		for _, b := range t.blocks {
+			if !yield(b) {
+				return
+			}
+		}
+	}
+}
+
+// of returns the turn's blocks of one kind.
+func (t turn) of(kind string) []block {
+	return slices.DeleteFunc(slices.Clone(t.blocks), func(b block) bool { return b.kind != kind })
+}
+
+// results are the blocks within a tool result.
+func (b block) results() []block {
+	return blocksOf(b.v.get("content"), b.at.key("toolResult").key("content"))
+}
+
+// tools are those of the request.
+func (c *call) tools() []block {
+	return blocksOf(c.body.get("toolConfig").get("tools"), path{}.key("toolConfig").key("tools"))
+}
+
+// lists are those in which a cache point may stand.
+func (c *call) lists() [][]block {
+	lists := [][]block{c.tools(), blocksOf(c.body.get("system"), path{}.key("system"))}
+	for _, t := range c.turns {
+		lists = append(lists, t.blocks)
+	}
+	return lists
+}
+
+// rules are what Bedrock demands of any request beyond its shape, whatever the
+// model. The first that is broken refuses the request. pitfall is its number in the
+// project's list of pitfalls; "" where the list has none.
+var rules = []struct {
+	pitfall string
+	check   func(*call) *exception
+}{
+	{"", promptARN},
+	{"P02", someMessage},
+	{"P05", noEmptyContent},
+	{"P04", noBlankText},
+	{"P14", toolConfigForTools},
+	{"P17", objectInput},
+	{"P16", objectResult},
+	{"P12", everyCallAnswered},
+	{"P13", noStrayResult},
+	{"P21", objectSchema},
+	{"", uniqueTools},
+	{"", chosenToolExists},
+	{"P37", noUserReasoning},
+	{"P50", documentNames},
+	{"P51", textBesideDocument},
+	{"P53", somethingToCache},
+	{"P54", fewCachePoints},
+	{"", outputSchema},
+}
+
+func (c *call) check() *exception {
+	for _, r := range rules {
+		if e := r.check(c); e != nil {
+			return e
+		}
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package bedrocktest
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// Server is a Bedrock Runtime on the loopback interface. Its methods may be called
+// by several goroutines at once.
+type Server struct {
+	URL string // of the form http://127.0.0.1:port
+
+	model  llm.Model
+	opts   Options
+	http   *http.Server
+	local  *localClient
+	client *bedrockruntime.Client
+	cancel context.CancelFunc // ends what is being answered
+	busy   sync.WaitGroup     // the listener's goroutine, connections and requests
+
+	mu     sync.Mutex // guards what follows
+	closed bool
+	n      int // requests so far
+	wire   []Wire
+}
+
+// NewServer starts a server that answers from the model; nil options are the
+// defaults. It panics where it cannot listen. The caller calls [Server.Close].
+func NewServer(model llm.Model, opts *Options) *Server {
+	s := &Server{model: model}
+	if opts != nil {
+		s.opts = *opts
+	}
+	addr := s.opts.Addr
+	if addr == "" {
+		addr = "127.0.0.1:0"
+	}
+	tcp, err := net.Listen("tcp", addr)
+	if err != nil {
+		panic("bedrocktest: cannot listen: " + err.Error())
+	}
+	s.URL = "http://" + dialable(tcp.Addr().String())
+
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	s.http = &http.Server{
+		Handler:     http.HandlerFunc(s.serve),
+		Protocols:   new(http.Protocols),
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnContext: withConn,
+		ConnState:   s.connState,
+	}
+	s.http.Protocols.SetHTTP1(true)
+	s.http.Protocols.SetUnencryptedHTTP2(true)
+	s.local = newLocalClient(strings.TrimPrefix(s.URL, "http://"), s.opts.HTTP2)
+	s.client = newClient(s.URL, s.local)
+
+	s.busy.Go(func() { _ = s.http.Serve(listener{tcp.(*net.TCPListener)}) }) // it ends with Close
+	return s
+}
+
+// dialable is the address to dial for one that was listened on.
+func dialable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && ip.IsUnspecified() {
+		return net.JoinHostPort("127.0.0.1", port)
+	}
+	return addr
+}
+
+// connState counts the connections, so that Close can wait for them.
+func (s *Server) connState(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.busy.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.busy.Done()
+	}
+}
+
+// enter counts a request, unless the server is closed: HTTP/2 starts requests in
+// goroutines of their own, which may come too late.
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.busy.Add(1)
+	}
+	return !s.closed
+}
+
+// Close shuts the server down: what is being answered is broken off, and all
+// connections are closed. It returns when the model's calls and all goroutines of
+// the server have ended. It may be called again.
+//
+// Streams that a client has left open are the client's to close; their goroutines
+// are not the server's.
+func (s *Server) Close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.cancel()
+	_ = s.http.Close() // its error is the listener's, which nobody else closes
+	s.local.transport.CloseIdleConnections()
+	s.busy.Wait()
+}
+
+// Client returns an AWS client for this server, always the same. It can reach
+// nothing else: whatever the endpoint, it dials this server, and its HTTPClient says
+// so with a method LocalOnly(). It signs with made-up credentials, takes nothing
+// from the environment, does not retry, and is cured of the fault of the SDK that
+// the package's documentation tells of.
+//
+// The SDK's stream decoder is not safe for concurrent streams on one client (a data
+// race, in bedrockruntime v1.63.11): tests that run raw ConverseStream calls at once
+// pass each a fresh Options.Protocol.
+func (s *Server) Client() *bedrockruntime.Client { return s.client }

@@ -1,0 +1,49 @@
+package bedrock_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"testing"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// replies is a model that gives the same answer to everything, and judges nothing.
+type replies llm.Response
+
+func (r replies) Generate(context.Context, *llm.Request) (*llm.Response, error) {
+	return new(llm.Response(r)).Clone(), nil
+}
+
+func (r replies) Stream(context.Context, *llm.Request) iter.Seq2[llm.Event, error] {
+	return new(llm.Response(r)).Events()
+}
+
+func (replies) Info() llm.Info { return llm.Info{Provider: "test", Model: "replies"} }
+
+// asError is err as the typed error that every failure is.
+func asError(t *testing.T, err error) *llm.Error {
+	t.Helper()
+	e, ok := errors.AsType[*llm.Error](err)
+	if !ok {
+		t.Fatalf("not an *llm.Error: %T %v", err, err)
+	}
+	return e
+}
+
+// echo answers with the text of the last message.
+type echo struct{ replies }
+
+func (echo) answer(req *llm.Request) *llm.Response {
+	last := req.Messages[len(req.Messages)-1]
+	return &llm.Response{Message: llm.Assistant(last.Content...), StopReason: llm.StopEndTurn}
+}
+
+func (e echo) Generate(_ context.Context, req *llm.Request) (*llm.Response, error) {
+	return e.answer(req), nil
+}
+
+func (e echo) Stream(_ context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
+	return e.answer(req).Events()
+}

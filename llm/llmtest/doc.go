@@ -1,0 +1,87 @@
+// Package llmtest proves that a model keeps the laws of [llm.Model]. Every backend
+// and every middleware runs it in its own tests.
+//
+// A case is a subtest that is named after its law, such as law05/break. One that
+// fails prints what the law says, why it matters and where to look. At the end the
+// number of cases that ran is logged, with the reason of each that did not: look at
+// it with go test -v, since a suite that runs nothing passes too.
+//
+// # Backends
+//
+// A backend's test is a [Harness] whose New makes a model that answers as a [Script]
+// says, and a call of [Run]:
+//
+//	func TestConformance(t *testing.T) {
+//		llmtest.Run(t, llmtest.Harness{
+//			New: func(t *testing.T, s llmtest.Script) llm.Model {
+//				server := acmetest.NewServer(s.Model())
+//				t.Cleanup(server.Close)
+//				return acme.New(server.Client(), "model-1", nil)
+//			},
+//			Lacks: []llmtest.Capability{
+//				llmtest.TopK.Because("acme has no such setting"),
+//			},
+//		})
+//	}
+//
+// A backend over a wire is tested through that wire: with its real client, against a
+// server on the loopback interface that puts [Script.Model] behind the provider's
+// protocol. Such a harness tests the most, since the suite then sees what arrives and
+// can stop an answer half-way. The server maps what the model yields: an error to the
+// provider's own, and [llm.ErrIncomplete] to a connection that is cut.
+//
+// A model in memory may translate the turns into its own instead. It then declares
+// the lack [Stalls], and that of what needs a provider: [OwnOptions], [ForeignState].
+//
+// The laws speak of goroutines, so Run counts them: call it from a test that does not
+// run in parallel with others. Run it with the race detector.
+//
+// # Virtual time
+//
+// Some cases wait: for a cancel, a deadline, or 30 seconds that must not pass. Where
+// [Harness.Virtual] is set each case runs in a bubble of testing/synctest, where this
+// costs nothing. A model may run there that uses only package time to wait, and no
+// network. Else the cases run in real time, and wait for some 50 milliseconds each.
+//
+// # Scripts
+//
+// A [Script] is a list of turns, and the n-th call plays the n-th [Turn]: its Delay,
+// then its Events or those of its Response, then its Err. Calls that are refused
+// before anything is sent take no turn; this is how the suite knows.
+//
+// [Script.Model] is a model of its own right, for tests that want to say exactly
+// which events come, and how they end.
+//
+// # Capabilities
+//
+// Not every wire carries everything. What a model cannot do is declared in
+// [Harness.Lacks], never found out by trying, so that a feature which breaks is a
+// failure and not a skip. Each [Capability] has a sentence that is printed with each
+// case that is skipped; [Capability.Because] adds the reason.
+//
+// The capabilities of a request are checked even where they are lacked. By law 7 a
+// model refuses with [llm.ErrUnsupported] what would change the meaning of the
+// request (tools, a forced choice, the output format, media), and says in a
+// [llm.Warning] what it left out of what only tunes it (sampling, reasoning, cache
+// points, metadata, strict). What lies between (stop sequences, a single call, a
+// tool's error, citations of a document) it may treat either way.
+//
+// # Middleware
+//
+// [RunMiddleware] runs the same laws on a wrapped model, and cases of its own: what
+// is not the middleware's business passes, at once, once and unchanged. Its cases
+// never ask a second time where the model failed for a reason that is not retryable,
+// and their scripts go on failing where it may be asked again, so that a retry, a
+// breaker, a limiter, a hedge and a cache can pass; set their limits so that some
+// hundred quick calls fit, and timeouts above 45 seconds. A middleware that is made to
+// change questions or answers cannot pass.
+//
+// # Adding a case
+//
+// The cases of a law are a table in the file of that law; the corpus of answers is in
+// corpus.go, the features of requests in features(). A case has a name, an
+// explanation of one paragraph, the capabilities it needs and a function. It asks for
+// models with c.model and calls them both ways with ways(). Then break a model on
+// purpose: the mutant files of this package's tests have one for each case, and a test
+// fails where a case has none.
+package llmtest

@@ -1,0 +1,178 @@
+package llmtest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// Harness tells [Run] how to make the models that it tests. Only New is needed: the
+// zero value of the rest means real time, and nothing lacking.
+type Harness struct {
+	// New returns a model that answers as the script says. What it starts it also
+	// ends, with t.Cleanup. It is called anew for each case, often several times.
+	New func(t *testing.T, s Script) llm.Model
+
+	// Virtual says that the model measures time with package time only, and has no
+	// goroutine that waits for the network. Its cases then run in a bubble of
+	// testing/synctest, where waiting costs nothing. Else they run in real time,
+	// with short delays.
+	Virtual bool
+
+	// Lacks declares what the model cannot do. The cases that need it are skipped,
+	// or check that the model refuses it.
+	Lacks []Capability
+}
+
+// Run tests that a backend keeps the laws of [llm.Model], one subtest a case. A case
+// that fails prints the law behind it. At the end the number of cases that ran is
+// logged, and why the others did not: look at it with go test -v.
+//
+// Goroutines are counted, so call it from a test that does not run in parallel with
+// others.
+func Run(t *testing.T, h Harness) {
+	t.Helper()
+	s := newSuite(t, h)
+	for _, c := range laws() {
+		s.run(t, c)
+	}
+	s.report(t)
+}
+
+// RunMiddleware tests that what mw makes of a model keeps the laws of [llm.Model]
+// too, and that it passes through what is not its business: see the package's
+// documentation. Everything runs in virtual time, so mw may wait as it likes, but it
+// may not use the network, nor wait for goroutines that it started before the call.
+//
+// All cases share mw and so whatever state it keeps. Each model has an
+// [llm.Info] of its own.
+func RunMiddleware(t *testing.T, mw llm.Middleware) {
+	t.Helper()
+	if mw == nil {
+		t.Fatal("llmtest: the middleware is nil")
+	}
+	apply(t, mw, Script{}.Model())
+	s := newSuite(t, Harness{
+		New:     func(t *testing.T, s Script) llm.Model { return apply(t, mw, s.Model()) },
+		Virtual: true,
+		Lacks: []Capability{
+			OwnOptions.Because("the middleware stands before the model of a script"),
+			ForeignState.Because("the middleware stands before the model of a script"),
+		},
+	})
+	s.mw = mw
+	for _, c := range slices.Concat(laws(), middlewareCases()) {
+		s.run(t, c)
+	}
+	s.report(t)
+}
+
+func apply(t *testing.T, mw llm.Middleware, next llm.Model) llm.Model {
+	t.Helper()
+	m := mw(next)
+	if m == nil {
+		t.Fatal("llmtest: the middleware returned a nil model")
+	}
+	return m
+}
+
+// suite is one call of Run or RunMiddleware.
+type suite struct {
+	harness Harness
+	lacks   lacks
+	mw      llm.Middleware // nil in Run
+	clock   time.Duration  // the virtual time that the cases so far have used
+
+	cases, ran int
+	skipped    []string
+}
+
+func newSuite(t *testing.T, h Harness) *suite {
+	t.Helper()
+	if h.New == nil {
+		t.Fatal("llmtest: Harness.New is nil")
+	}
+	lacks, err := newLacks(h.Lacks)
+	if err != nil {
+		t.Fatalf("llmtest: %v", err)
+	}
+	return &suite{harness: h, lacks: lacks}
+}
+
+// testCase is one case of the suite.
+type testCase struct {
+	name    string       // the law it belongs to, and what it tries: "law05/break"
+	explain string       // printed when it fails: what the law says, why it matters, what to look at
+	needs   []Capability // it is skipped where one of these is lacking
+	run     func(c *run)
+}
+
+// run runs a case as a subtest.
+func (s *suite) run(t *testing.T, tc testCase) {
+	s.cases++
+	t.Run(tc.name, func(t *testing.T) {
+		skip := s.lacks.missing(tc.needs)
+		defer func() {
+			switch {
+			case t.Failed():
+				t.Logf("what %s checks: %s", tc.name, tc.explain)
+				s.ran++
+			case skip != "":
+				s.skipped = append(s.skipped, tc.name+": "+skip)
+				t.Skip(skip)
+			default:
+				s.ran++
+			}
+		}()
+		if skip != "" {
+			return
+		}
+		s.within(t, func(t *testing.T) {
+			c := &run{T: t, suite: s}
+			defer func() { skip = c.skip }()
+			defer c.caught()
+			tc.run(c)
+		})
+	})
+}
+
+// within runs a case in a bubble, or in real time.
+func (s *suite) within(t *testing.T, f func(t *testing.T)) {
+	if !s.harness.Virtual {
+		f(t)
+		return
+	}
+	// A bubble whose goroutines wait for ever panics.
+	defer func() {
+		if p := recover(); p != nil {
+			t.Errorf("the case did not end: %v", p)
+		}
+	}()
+	synctest.Test(t, func(t *testing.T) {
+		// Each bubble starts in the year 2000. A middleware keeps its state from one
+		// case to the next, and for it the clock must not go back.
+		start := time.Now()
+		time.Sleep(s.clock)
+		defer func() { s.clock = time.Since(start) }()
+		// What is slow to end is the business of law 5's cases. In all others it
+		// gets the time, since a bubble cannot be left before it has ended.
+		defer time.Sleep(time.Minute)
+		f(t)
+	})
+}
+
+// report logs what ran and what did not.
+func (s *suite) report(t *testing.T) {
+	t.Helper()
+	var b strings.Builder
+	fmt.Fprintf(&b, "llmtest: of %d cases %d ran and %d were skipped", s.cases, s.ran, len(s.skipped))
+	for _, line := range s.skipped {
+		b.WriteString("\n  " + line)
+	}
+	t.Log(b.String())
+}

@@ -1,0 +1,350 @@
+package llmtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// law07: nothing is lost in silence, on the way there and on the way back.
+func law07() []testCase {
+	return append(featureCases(), []testCase{
+		{
+			name: "law07/request-arrives",
+			explain: "Nothing of a request is lost in silence: instructions, roles, texts, tool calls with their " +
+				"arguments, tool results and tools reach the provider as they were sent, in their order. What arrives " +
+				"at the model behind the harness is compared with what was sent. Look at the encoder, and at merges and " +
+				"trims that are not announced by a Warning.",
+			run: requestArrives,
+		},
+		{
+			name:  "law07/media-arrives",
+			needs: []Capability{ImageInput},
+			explain: "Media arrive byte for byte, with their media type, which is sniffed where the application left it " +
+				"empty. Look for a base64 of a base64, and for types that are guessed from names.",
+			run: mediaArrives,
+		},
+		{
+			name:  "law07/digits",
+			needs: []Capability{Tools},
+			explain: "Tool arguments keep every digit, both ways: 9223372036854775807 and 1.50 do not pass through a " +
+				"float64. An identifier that is off by one updates another customer's record. Keep arguments as " +
+				"json.RawMessage; look for map[string]any.",
+			run: digits,
+		},
+		{
+			name:  "law07/provider-blocks",
+			needs: []Capability{ProviderBlocks},
+			explain: "A block of an answer that the vocabulary lacks is a *ProviderPart with the provider's name, kind " +
+				"and data: it has to go back in the next request, and features appear before this package knows them. " +
+				"Look for a switch over blocks whose default drops.",
+			run: providerBlocks,
+		},
+		{
+			name:  "law07/provider-events",
+			needs: []Capability{ProviderEvents},
+			explain: "An event that the vocabulary lacks is a *ProviderDelta with the index -1, and wrappers pass it " +
+				"through; Collect turns it into a Warning. Look for a switch over events whose default drops.",
+			run: func(c *run) { providerDelta(c, -1) },
+		},
+		{
+			name:  "law07/provider-deltas",
+			needs: []Capability{ProviderDeltas},
+			explain: "A delta within a part that the vocabulary lacks is a *ProviderDelta with the part's index, and " +
+				"the rest of the part is not harmed. Look for a switch over deltas whose default drops or fails.",
+			run: func(c *run) { providerDelta(c, 0) },
+		},
+		{
+			name:  "law07/opaque-state",
+			needs: []Capability{OpaqueState, Tools},
+			explain: "State that a provider attaches to a part is kept in Opaque, whether it comes where the part " +
+				"starts or where it stops: without it the provider refuses the conversation later. Look at " +
+				"PartStart.Part and PartStop.Opaque in decoders and wrappers.",
+			run: opaqueState,
+		},
+		{
+			name:  "law07/own-options",
+			needs: []Capability{OwnOptions},
+			explain: "Options that carry the provider's name but are not of its type are ErrInvalidRequest or " +
+				"ErrUnsupported: they may be those of a stored request, or of another version, and ignoring them would " +
+				"drop a guardrail in silence. Use llm.OptionsFor and return its error.",
+			run: ownOptions,
+		},
+		{
+			name: "law07/other-options",
+			explain: "Options of another provider are ignored: one request may carry options for each model of a " +
+				"fallback chain. Look for a model that refuses what is not its own.",
+			run: otherProviders,
+		},
+		{
+			name:  "law07/signature-returns",
+			needs: []Capability{Reasoning, SignedReasoning},
+			explain: "Signed reasoning that this provider made goes back to it as it was: a changed or missing " +
+				"signature makes it refuse the conversation. What arrives at the model behind the harness is compared. " +
+				"Look for trims of reasoning text, and for signatures that are sent with no text.",
+			run: signatureReturns,
+		},
+		{
+			name:  "law07/foreign-signature",
+			needs: []Capability{ForeignState},
+			explain: "Reasoning that another provider signed is not sent: this one cannot check the signature and " +
+				"refuses it, and a conversation that fell back from another model would be dead. The request itself " +
+				"succeeds. Look at ReasoningPart.Opaque.Provider.",
+			run: foreignSignature,
+		},
+		{
+			name:  "law07/foreign-part",
+			needs: []Capability{ForeignState},
+			explain: "A *ProviderPart of another provider cannot be sent here. Leave it out with a Warning that names " +
+				"its path, or refuse with ErrUnsupported; do not drop it in silence. Look at ProviderPart.Provider.",
+			run: foreignPart,
+		},
+		{
+			name:  "law07/foreign-tool",
+			needs: []Capability{ForeignState},
+			explain: "A tool that another provider runs cannot be had here, and without it the request means something " +
+				"else: it is ErrUnsupported, which lets a fallback go on. Look at Tool.Provider.",
+			run: foreignTool,
+		},
+	}...)
+}
+
+// arrived returns the last request that arrived at the model of the script, and ends
+// the case as skipped where the harness does not play that one.
+func (c *run) arrived(log *requestLog) *llm.Request {
+	c.Helper()
+	requests := log.arrived()
+	if len(requests) == 0 {
+		c.skipf("the harness does not play Script.Model(), so that what arrives cannot be seen")
+	}
+	return requests[len(requests)-1]
+}
+
+func requestArrives(c *run) {
+	req := &llm.Request{
+		System:    []llm.Part{llm.Text("Answer in one word.\nBe exact: <b>&amp;</b>")},
+		Messages:  conversation(),
+		Tools:     []llm.Tool{weather(), clock()},
+		MaxTokens: 1000,
+	}
+	if c.lacks(Tools) {
+		req.Tools = nil
+		req.Messages = []llm.Message{llm.UserText(unicodeText), llm.AssistantText("Well."), llm.UserText("And tomorrow?")}
+	}
+	for _, w := range ways() {
+		m, log := c.logged(says("ok"))
+		c.must(w, m, req)
+		c.same("what arrived of a request with "+w.name, transcript(req, c.suite.lacks), transcript(c.arrived(log), c.suite.lacks))
+	}
+}
+
+func mediaArrives(c *run) {
+	req := c.ask()
+	req.Messages[0].Content = append(req.Messages[0].Content, &llm.MediaPart{Data: onePixel()})
+	want := c.ask()
+	want.Messages[0].Content = []llm.Part{req.Messages[0].Content[0], llm.Image("image/png", onePixel())}
+	for _, w := range ways() {
+		m, log := c.logged(says("ok"))
+		c.must(w, m, req)
+		got := c.arrived(log).Clone()
+		for _, p := range got.Messages[0].Content {
+			if media, ok := p.(*llm.MediaPart); ok && media.MediaType == "" {
+				// No wire is in between, and none of those that would sniff it.
+				media.MediaType = llm.DetectMediaType(media.Data)
+			}
+		}
+		c.same("what arrived of a request with "+w.name, transcript(want, c.suite.lacks), transcript(got, c.suite.lacks))
+	}
+}
+
+func digits(c *run) {
+	for _, form := range []Turn{
+		{Response: calling(call("call_1", "weather", exactArguments))},
+		{Events: pieces(calling(call("call_1", "weather", exactArguments)))},
+	} {
+		for _, w := range ways() {
+			m, log := c.logged(form, says("ok"))
+			req := &llm.Request{Messages: conversation(), Tools: []llm.Tool{weather(), clock()}, MaxTokens: 1000}
+			resp := c.must(w, m, req)
+			if calls := resp.ToolCalls(); len(calls) != 1 {
+				c.Errorf("%s: %d tool calls, want 1", w.name, len(calls))
+			} else if got, want := canonical(calls[0].Input), canonical(json.RawMessage(exactArguments)); got != want {
+				c.Errorf("%s: the arguments came back as\n%s, want\n%s", w.name, got, want)
+			}
+			for _, r := range log.arrived() {
+				for _, p := range r.Messages[1].Content {
+					if tc, ok := p.(*llm.ToolCallPart); ok && tc.ID == "call_1" && canonical(tc.Input) != canonical(json.RawMessage(exactArguments)) {
+						c.Errorf("%s: the arguments arrived as\n%s, want\n%s", w.name, canonical(tc.Input), canonical(json.RawMessage(exactArguments)))
+					}
+				}
+			}
+		}
+	}
+}
+
+// block is a block of the provider's own, as its wire would name it.
+func (c *run) block(kind string) *llm.ProviderPart {
+	return &llm.ProviderPart{Provider: c.provider(), Kind: kind, Data: json.RawMessage(`{"z":1.50,"a":["<b>",9223372036854775807]}`)}
+}
+
+// provider is the name of the provider that is tested.
+func (c *run) provider() string { return c.model(says("")).Info().Provider }
+
+func providerBlocks(c *run) {
+	resp := reply(llm.Text("Before."), c.block("llmtest_block"))
+	m := c.model(Turn{Response: resp}, Turn{Response: resp})
+	for _, w := range ways() {
+		c.same(w.name+" of an answer with an unknown block", answered(resp), answered(c.must(w, m, c.ask())))
+	}
+}
+
+func providerDelta(c *run, index int) {
+	plain := pieces(reply(llm.Text("Four degrees.")))
+	stray := &llm.ProviderDelta{Index: index, Provider: c.provider(), Kind: "llmtest_event", Data: json.RawMessage(`{"n":1.50}`)}
+	events := slices.Insert(slices.Clone(plain), 2, llm.Event(stray))
+	m := c.model(Turn{Events: events}, Turn{Events: events})
+	tp := play(m.Stream(c.Context(), c.ask()), nil)
+	c.noFault("the stream", tp)
+	var got []string
+	for _, ev := range tp.events {
+		if d, ok := ev.(*llm.ProviderDelta); ok {
+			got = append(got, fmt.Sprintf("%d %s %s", d.Index, d.Kind, canonical(d.Data)))
+		}
+	}
+	if want := []string{fmt.Sprintf("%d %s %s", index, stray.Kind, canonical(stray.Data))}; !slices.Equal(got, want) {
+		c.Errorf("the stream has the unknown events %q, want %q", got, want)
+	}
+	resp := c.must(collect(), m, c.ask())
+	if got := resp.Text(); got != "Four degrees." {
+		c.Errorf("the text around the unknown event is %q", got)
+	}
+	if !slices.ContainsFunc(resp.Warnings, func(w llm.Warning) bool { return w.Code == llm.WarningUnmapped }) {
+		c.Errorf("Collect says nothing of the unknown event: %+v", resp.Warnings)
+	}
+}
+
+func opaqueState(c *run) {
+	early := &llm.Opaque{Provider: c.provider(), Model: "m", Data: json.RawMessage(`{"signature":"early"}`)}
+	late := &llm.Opaque{Provider: c.provider(), Model: "m", Data: json.RawMessage(`{"signature":"late"}`)}
+	events := []llm.Event{
+		&llm.PartStart{Index: 0, Part: &llm.TextPart{}},
+		&llm.TextDelta{Index: 0, Text: "Let me look."},
+		&llm.PartStop{Index: 0, Opaque: late},
+		&llm.PartStart{Index: 1, Part: &llm.ToolCallPart{ID: "call_1", Name: "weather", Opaque: early}},
+		&llm.ToolCallDelta{Index: 1, Input: `{"city":"Oslo"}`},
+		&llm.PartStop{Index: 1},
+		&llm.Finish{StopReason: llm.StopToolUse, Usage: llm.Usage{InputTokens: 25, OutputTokens: 7}},
+	}
+	m := c.model(Turn{Events: events}, Turn{Events: events})
+	for _, w := range ways() {
+		resp := c.must(w, m, c.ask())
+		if len(resp.Message.Content) != 2 {
+			c.Errorf("%s: %d parts, want 2", w.name, len(resp.Message.Content))
+			continue
+		}
+		text, _ := resp.Message.Content[0].(*llm.TextPart)
+		tool, _ := resp.Message.Content[1].(*llm.ToolCallPart)
+		if text == nil || text.Opaque == nil || canonical(text.Opaque.Data) != canonical(late.Data) {
+			c.Errorf("%s: the state that came where the text stopped is lost: %s", w.name, stored(resp.Message))
+		}
+		if tool == nil || tool.Opaque == nil || canonical(tool.Opaque.Data) != canonical(early.Data) {
+			c.Errorf("%s: the state that came where the tool call started is lost: %s", w.name, stored(resp.Message))
+		}
+	}
+}
+
+func ownOptions(c *run) {
+	for _, w := range ways() {
+		m := c.model(says("first"))
+		req := c.ask()
+		req.SetOptions(&otherOptions{Provider: m.Info().Provider, Values: map[string]string{"a": "b"}})
+		_, err := w.call(c.Context(), m, req)
+		if llm.CodeOf(err) != llm.ErrUnsupported {
+			c.wantCode(w.name+" with options of the provider that are not of its type", err, llm.ErrInvalidRequest)
+		}
+		c.serves(m, "first", "what was refused must not be sent")
+	}
+}
+
+func otherProviders(c *run) {
+	for _, w := range ways() {
+		req := c.ask()
+		req.SetOptions(&otherOptions{Provider: "llmtest.elsewhere", Values: map[string]string{"a": "b"}})
+		if _, err := w.call(c.Context(), c.model(says("ok")), req); err != nil {
+			c.Errorf("%s with options of another provider failed: %v", w.name, err)
+		}
+	}
+}
+
+// reasoned is a conversation in which the assistant reasoned before its answer.
+func (c *run) reasoned(p *llm.ReasoningPart) *llm.Request {
+	req := c.ask()
+	req.Messages = append(req.Messages, llm.Assistant(p, llm.Text("Cold.")), llm.UserText("Are you sure?"))
+	return req
+}
+
+func signatures(r *llm.Request) []string {
+	var out []string
+	for _, m := range r.Messages {
+		for _, p := range m.Content {
+			if p, ok := p.(*llm.ReasoningPart); ok && p.Signature != "" {
+				out = append(out, fmt.Sprintf("%q signed %s", p.Text, p.Signature))
+			}
+		}
+	}
+	return out
+}
+
+func signatureReturns(c *run) {
+	for _, w := range ways() {
+		m, log := c.logged(says("ok"))
+		req := c.reasoned(&llm.ReasoningPart{Text: " Oslo is in Norway.\n", Signature: "c2ln+/==",
+			Opaque: &llm.Opaque{Provider: m.Info().Provider, Model: m.Info().Model}})
+		c.must(w, m, req)
+		if want, got := signatures(req), signatures(c.arrived(log)); !slices.Equal(want, got) {
+			c.Errorf("%s: the reasoning arrived as %q, want %q", w.name, got, want)
+		}
+	}
+}
+
+func foreignSignature(c *run) {
+	for _, w := range ways() {
+		m, log := c.logged(says("ok"))
+		c.must(w, m, c.reasoned(&llm.ReasoningPart{Text: "Oslo is in Norway.", Signature: "c2ln+/==",
+			Opaque: &llm.Opaque{Provider: "llmtest.elsewhere", Model: "m"}}))
+		if got := signatures(c.arrived(log)); len(got) > 0 {
+			c.Errorf("%s: the signature of another provider was sent: %q", w.name, got)
+		}
+	}
+}
+
+func foreignPart(c *run) {
+	for _, w := range ways() {
+		req := c.ask()
+		req.Messages = append(req.Messages,
+			llm.Assistant(llm.Text("Cold."),
+				&llm.ProviderPart{Provider: "llmtest.elsewhere", Kind: "web_search", Data: json.RawMessage(`{"q":"oslo"}`)}),
+			llm.UserText("Are you sure?"))
+		resp, err := w.call(c.Context(), c.model(says("ok")), req)
+		switch {
+		case err != nil:
+			c.wantCode(w.name+" with a part of another provider", err, llm.ErrUnsupported)
+		case !warns(resp, "messages[1]"):
+			c.Errorf("%s with a part of another provider: no warning has a Field that begins with messages[1]; the warnings are %+v",
+				w.name, resp.Warnings)
+		}
+	}
+}
+
+func foreignTool(c *run) {
+	for _, w := range ways() {
+		m := c.model(says("first"))
+		req := c.ask()
+		req.Tools = []llm.Tool{{Name: "web_search", Provider: "llmtest.elsewhere", Kind: "web_search_v1"}}
+		_, err := w.call(c.Context(), m, req)
+		c.wantCode(w.name+" with a tool that another provider runs", err, llm.ErrUnsupported)
+		c.serves(m, "first", "what was refused must not be sent")
+	}
+}
