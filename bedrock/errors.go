@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 	"github.com/aws/smithy-go"
@@ -206,12 +205,12 @@ func (c *call) classify(ctx context.Context, err error) *llm.Error {
 	case isTimeout(err):
 		return &llm.Error{Code: llm.ErrTimeout, Message: "the answer stalled", Err: err}
 	}
-	return &llm.Error{Code: llm.ErrIncomplete, Message: "the connection broke before the answer ended" + why(err), Err: err}
+	return &llm.Error{Code: llm.ErrIncomplete, Message: "the connection broke before the answer ended", Err: err}
 }
 
 // apiError is an exception of the service, before or within a stream.
 func (c *call) apiError(api smithy.APIError, err error) *llm.Error {
-	e := &llm.Error{Message: llm.Redact(api.ErrorMessage()), RetryAfter: c.retryAfter(), Err: err}
+	e := &llm.Error{Message: llm.Redact(api.ErrorMessage()), RawCode: api.ErrorCode(), RetryAfter: c.retryAfter(), Err: err}
 	e.Code, e.Status = codeOf(api.ErrorCode(), c.status, api.ErrorMessage())
 	if e.Code == llm.ErrMalformedOutput {
 		// Mostly the model does it again, but once more is worth it.
@@ -227,7 +226,7 @@ func (c *call) notSent(err error) *llm.Error {
 		ConnectionError() bool
 	}](err); ok && send.ConnectionError() {
 		if isTimeout(err) {
-			return &llm.Error{Code: llm.ErrTimeout, Message: "no answer" + why(err), Err: err}
+			return &llm.Error{Code: llm.ErrTimeout, Message: "no answer", Err: err}
 		}
 		return &llm.Error{Code: llm.ErrUnavailable, Message: "no connection to the service" + why(err), Err: err}
 	}
@@ -258,16 +257,13 @@ func fieldsOf(p smithy.InvalidParamsError) string {
 	return strings.Join(fields, ", ")
 }
 
-// why adds what is known of a network failure, in words that are safe to show.
+// why adds that a host's name was at fault; error numbers show by themselves.
 func why(err error) string {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		if dns.IsNotFound {
 			return ": no such host"
 		}
-		return ": the name cannot be resolved"
-	}
-	if errno, ok := errors.AsType[syscall.Errno](err); ok {
-		return ": " + errno.Error()
+		return ": the host's name cannot be resolved"
 	}
 	return ""
 }

@@ -191,6 +191,10 @@ func (o *openPart) build() Part {
 	return c
 }
 
+// brokenOff stands for the arguments of a call that broke off before any came. It
+// keeps a call from looking like one without arguments, which may be run.
+const brokenOff = "…"
+
 // toolInput reads a tool call's arguments. Blank arguments are {}, as providers send
 // none for a tool without parameters. Before the call has stopped only a whole
 // object or array is sure not to go on.
@@ -200,7 +204,7 @@ func toolInput(text string, stopped bool) (input json.RawMessage, malformed stri
 	case trimmed == "" && stopped:
 		return json.RawMessage("{}"), ""
 	case trimmed == "":
-		return nil, ""
+		return nil, brokenOff
 	case !json.Valid([]byte(text)):
 		return nil, text
 	case stopped, trimmed[0] == '{', trimmed[0] == '[':

@@ -124,10 +124,11 @@ func TestPartialResponse(t *testing.T) {
 	if !errors.Is(err, llm.ErrOverloaded) {
 		t.Fatal(err)
 	}
-	// The arguments 12 may have gone on to 123; an object that is closed may not.
+	// The arguments 12 may have gone on to 123; an object that is closed may not. A
+	// call without any yet must not look like one that takes none.
 	want := &llm.Response{
 		Message: llm.Assistant(llm.Text("so far"), &llm.ToolCallPart{ID: "1", Name: "f", Malformed: "12"},
-			&llm.ToolCallPart{ID: "2", Name: "f", Input: json.RawMessage(`{"a":1}`)}, &llm.ToolCallPart{ID: "3", Name: "f"}),
+			&llm.ToolCallPart{ID: "2", Name: "f", Input: json.RawMessage(`{"a":1}`)}, &llm.ToolCallPart{ID: "3", Name: "f", Malformed: "…"}),
 		Usage: llm.Usage{InputTokens: 7, Estimated: true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -2,7 +2,9 @@ package llm
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -74,23 +76,25 @@ func (c Code) retryable() bool {
 	return false
 }
 
-// Error is the error of a model. Its text is safe to log: it is made of the fields
-// below and of the errors of this package in Err, and of nothing else.
+// Error is the error of a model. Its text is safe to log.
 type Error struct {
 	Code       Code          // what kind of failure it is; "" counts as that of Err
 	Op         string        // what was being done: "generate", "stream"
 	Provider   string        // who failed, as in [Info]; "" = this process
 	Model      string        // the provider's id of the model
 	Message    string        // what went wrong and the way out; a provider's own text goes through [Redact]
+	RawCode    string        // the provider's own word for the failure: "ThrottlingException"
 	RequestID  string        // the provider's id of the call, for support cases
 	Status     int           // HTTP status; 0 = none was received
 	RetryAfter time.Duration // how long the provider asks to wait; 0 = it did not say
 	Retryable  *bool         // whether to try again; nil = as Code says
-	Err        error         // the cause; found by errors.Is and errors.As, its text is not printed
+	Err        error         // the cause, for errors.Is and errors.As; for what is printed of it see Error
 }
 
-// Error returns provider, model, operation, code, message, status and request id,
-// as far as they are known. The message is shown as [Redact] leaves it.
+// Error returns provider, operation, model, code and message, and in brackets status,
+// raw code and request id, as far as they are known. Message and raw code are shown
+// as [Redact] leaves them. Of causes it shows errors of this package and of package
+// context, and the operating system's error numbers, which all have texts of their own.
 func (e *Error) Error() string { return e.text("") }
 
 // text is the error's text within one of the code outer, which it does not repeat.
@@ -120,13 +124,18 @@ func (e *Error) text(outer Code) string {
 			b.WriteString(s)
 		}
 	}
-	switch {
-	case e.Status != 0 && e.RequestID != "":
-		fmt.Fprintf(&b, " (status %d, request id %s)", e.Status, e.RequestID)
-	case e.Status != 0:
-		fmt.Fprintf(&b, " (status %d)", e.Status)
-	case e.RequestID != "":
-		fmt.Fprintf(&b, " (request id %s)", e.RequestID)
+	var details []string
+	if e.Status != 0 {
+		details = append(details, "status "+strconv.Itoa(e.Status))
+	}
+	if e.RawCode != "" {
+		details = append(details, Redact(e.RawCode))
+	}
+	if e.RequestID != "" {
+		details = append(details, "request id "+e.RequestID)
+	}
+	if details != nil {
+		fmt.Fprintf(&b, " (%s)", strings.Join(details, ", "))
 	}
 	if b.Len() == 0 {
 		return ErrUnknown.Error()
@@ -149,8 +158,8 @@ func (e *Error) Unwrap() []error {
 	return errs
 }
 
-// safeText is the text of those errors in a chain that are known to be safe: ours,
-// and the two of package context. It does not repeat the code outer.
+// safeText is the text of those errors in a chain that are known to be safe. It does
+// not repeat the code outer.
 func safeText(err error, outer Code) string {
 	switch e := err.(type) {
 	case nil:
@@ -161,6 +170,8 @@ func safeText(err error, outer Code) string {
 		if e == outer {
 			return ""
 		}
+		return e.Error()
+	case syscall.Errno:
 		return e.Error()
 	case interface{ Unwrap() error }:
 		return safeText(e.Unwrap(), outer)

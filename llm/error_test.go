@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -97,6 +98,8 @@ func TestErrorText(t *testing.T) {
 		{&llm.Error{Code: llm.ErrOverloaded, Op: "retry", Err: fmt.Errorf("SECRET: %w", &llm.Error{Code: llm.ErrOverloaded, Message: "3 attempts", RequestID: "r"})},
 			"retry: overloaded: 3 attempts (request id r)"},
 		{&llm.Error{Code: llm.ErrInternal, Err: llm.ErrInternal}, "internal"},
+		{&llm.Error{Code: llm.ErrQuotaExhausted, Status: 429, RawCode: "insufficient_quota"}, "quota exhausted (status 429, insufficient_quota)"},
+		{&llm.Error{Code: llm.ErrUnavailable, Err: fmt.Errorf("dial SECRET: %w", syscall.ECONNREFUSED)}, "unavailable: connection refused"},
 		{&llm.Error{Code: llm.ErrInvalidRequest, Message: "Value 'SECRET' at 'messages' failed"}, "invalid request: Value '…' at '…' failed"},
 		{&llm.Error{Err: secret}, "unknown"},
 		{(*llm.Error)(nil), "<nil>"},

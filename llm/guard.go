@@ -25,7 +25,8 @@ func ForbidSend(allow ...func(Info) bool) {
 }
 
 // MaySend returns an [ErrRejected] where [ForbidSend] forbids the model to send.
-// Every backend asks before it sends anything.
+// Every backend asks before it sends anything, unless its client cannot leave this
+// machine.
 func MaySend(info Info) error {
 	sendGuard.mu.RLock()
 	forbid, allow := sendGuard.forbid, sendGuard.allow

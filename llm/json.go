@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -102,8 +103,8 @@ func (m *Message) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// storedOptions are options that were loaded. Their type is not known here, so they
-// keep their JSON, and [OptionsFor] refuses them rather than lose them in silence.
+// storedOptions are options that were loaded. Their type is not known until
+// [OptionsFor] asks for it, so they keep their JSON.
 type storedOptions struct {
 	Provider string          `json:"provider"`
 	Options  json.RawMessage `json:"options,omitempty"`
@@ -114,6 +115,17 @@ func (o *storedOptions) ProviderName() string {
 		return ""
 	}
 	return o.Provider
+}
+
+// decode reads the options into their own type. What that type does not know is an
+// error: it may be a setting that matters.
+func (o *storedOptions) decode(into any) error {
+	d := json.NewDecoder(bytes.NewReader(o.Options))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil || isNil(reflect.ValueOf(into).Elem().Interface()) {
+		return badJSON("stored options that do not fit their type: set them again with SetOptions", err)
+	}
+	return nil
 }
 
 // MarshalJSON encodes the request in the storage format. Options are kept with
@@ -142,8 +154,8 @@ func (r Request) MarshalJSON() ([]byte, error) {
 	return json.Marshal(v)
 }
 
-// UnmarshalJSON loads a request. Options cannot be loaded into their own type:
-// [OptionsFor] refuses them until they are set again with [Request.SetOptions].
+// UnmarshalJSON loads a request. Its options get their own type when [OptionsFor]
+// asks for them; what does not encode, such as functions, is not stored.
 func (r *Request) UnmarshalJSON(b []byte) error {
 	type plain Request
 	v := struct {

@@ -328,12 +328,10 @@ func TestValuesEncodeToo(t *testing.T) {
 	}
 }
 
-func (o *options) MarshalJSON() ([]byte, error) { return []byte(`{"secret":"of ` + o.name + `"}`), nil }
-
-// Options come back as a refusal, never as a silent loss.
+// Options keep their JSON until their type is known.
 func TestStoredOptions(t *testing.T) {
-	in := `{"max_tokens":1,"options":[{"provider":"p","options":{"secret":"of p"}}]}`
-	b, err := json.Marshal(&llm.Request{MaxTokens: 1, Options: []llm.ProviderOptions{nil, &options{"p"}}})
+	in := `{"max_tokens":1,"options":[{"provider":"acme","options":{"turbo":true}}]}`
+	b, err := json.Marshal(&llm.Request{MaxTokens: 1, Options: []llm.ProviderOptions{nil, &acmeOptions{Turbo: true}}})
 	if err != nil || string(b) != in {
 		t.Fatalf("%s, %v", b, err)
 	}
@@ -341,15 +339,28 @@ func TestStoredOptions(t *testing.T) {
 	if err := json.Unmarshal(b, &back); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok, err := llm.OptionsFor[*options](&back); ok || llm.CodeOf(err) != llm.ErrInvalidRequest {
-		t.Errorf("%v, %v", ok, err)
+	if o, ok, err := llm.OptionsFor[*acmeOptions](&back); !ok || err != nil || !o.Turbo {
+		t.Errorf("%v, %v, %v", o, ok, err)
+	}
+	if _, ok, err := llm.OptionsFor[*options](&back); ok || err != nil {
+		t.Errorf("another provider's: %v, %v", ok, err)
 	}
 	if b, err := json.Marshal(back); err != nil || string(b) != in {
 		t.Errorf("saved again: %s, %v", b, err)
 	}
-	back.SetOptions(&options{"p"})
-	if o, ok, err := llm.OptionsFor[*options](&back); !ok || err != nil || o.name != "p" {
-		t.Errorf("%v, %v, %v", o, ok, err)
+	// What the type does not know may matter, and is not dropped.
+	for _, bad := range []string{`{"turbo":true,"new":1}`, `{"turbo":"SECRET"}`, `null`, `7`} {
+		var r llm.Request
+		if err := json.Unmarshal([]byte(`{"options":[{"provider":"acme","options":`+bad+`}]}`), &r); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok, err := llm.OptionsFor[*acmeOptions](&r); ok || llm.CodeOf(err) != llm.ErrInvalidRequest || strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%s: %v, %v", bad, ok, err)
+		}
+		r.SetOptions(&acmeOptions{})
+		if _, ok, err := llm.OptionsFor[*acmeOptions](&r); !ok || err != nil {
+			t.Errorf("set again: %v, %v", ok, err)
+		}
 	}
 }
 

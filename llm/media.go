@@ -2,8 +2,6 @@ package llm
 
 import (
 	"bytes"
-	"errors"
-	"io/fs"
 	"os"
 )
 
@@ -12,27 +10,26 @@ import (
 // or is something else; errors.Is(err, fs.ErrNotExist) and its kin still hold. The
 // part is nil only with an error.
 func ImageFile(path string) (*MediaPart, error) {
-	fail := func(why string, err error) (*MediaPart, error) {
-		return nil, &Error{Code: ErrInvalidRequest, Op: "image file", Message: path + ": " + why, Err: err}
+	fail := func(message string, err error) (*MediaPart, error) {
+		return nil, &Error{Code: ErrInvalidRequest, Op: "image file", Message: message, Err: err}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fail(path, err)
 	}
 	// A pipe or a device would block, or never end.
-	switch info, err := os.Stat(path); {
-	case errors.Is(err, fs.ErrNotExist):
-		return fail("no such file", err)
-	case err != nil:
-		return fail("cannot be read", err)
-	case !info.Mode().IsRegular():
-		return fail("not a regular file", nil)
+	if !info.Mode().IsRegular() {
+		return fail(path+": not a regular file", nil)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return fail("cannot be read", err)
+		return fail(path, err)
 	}
 	switch t := DetectMediaType(data); t {
 	case "image/png", "image/jpeg", "image/gif", "image/webp":
 		return &MediaPart{MediaType: t, Data: data}, nil
 	}
-	return fail("not a png, jpeg, gif or webp image", nil)
+	return fail(path+": not a png, jpeg, gif or webp image", nil)
 }
 
 // DetectMediaType tells the media type of a file from its first bytes: images

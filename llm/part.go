@@ -44,7 +44,7 @@ type ToolCallPart struct {
 	ID        string          `json:"id,omitempty"`
 	Name      string          `json:"name,omitempty"`
 	Input     json.RawMessage `json:"input,omitempty"`     // the arguments, a JSON object with every digit kept; nil means {} unless Malformed is set
-	Malformed string          `json:"malformed,omitempty"` // the arguments as received, where they are not valid JSON or stopped half-way; Input is then nil, and the call must not be run
+	Malformed string          `json:"malformed,omitempty"` // the arguments as received, where they are not valid JSON or broke off ("…" = before any came); Input is then nil, and the call must not be run
 	Opaque    *Opaque         `json:"opaque,omitempty"`
 }
 
@@ -91,7 +91,8 @@ func (*CachePointPart) isPart() {}
 func (*ProviderPart) isPart()   {}
 
 // Opaque is state that a provider attached to a part and wants back as it was. It
-// is nil on parts that the application made. Another backend leaves it out.
+// is nil on parts that the application made. Another backend leaves it out. Where
+// several backends share a provider's name, Data tells each its own.
 type Opaque struct {
 	Provider string          `json:"provider,omitempty"`
 	Model    string          `json:"model,omitempty"`

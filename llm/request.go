@@ -31,7 +31,7 @@ type Request struct {
 
 // Tool is a function that the application offers, or one that the provider runs.
 type Tool struct {
-	Name        string          `json:"name,omitempty"`
+	Name        string          `json:"name,omitempty"`        // 1 to 64 letters, digits, _ and - are taken everywhere
 	Description string          `json:"description,omitempty"` // when and how to use it; the model reads it
 	Schema      json.RawMessage `json:"schema,omitempty"`      // JSON Schema of the arguments, an object; empty = no arguments
 	Strict      bool            `json:"strict,omitempty"`      // hold the model to the schema, where the provider can
@@ -61,15 +61,17 @@ const (
 	ToolChoiceTool ToolChoiceMode = "tool" // it must call the tool of that Name
 )
 
-// OutputFormat asks for an answer that is JSON and satisfies a schema.
+// OutputFormat asks for an answer that is JSON and satisfies a schema, strictly where
+// the provider can hold the model to it.
 type OutputFormat struct {
-	Name        string          `json:"name,omitempty"`
+	Name        string          `json:"name,omitempty"` // 1 to 64 letters, digits, _ and - are taken everywhere; may be empty
 	Description string          `json:"description,omitempty"`
 	Schema      json.RawMessage `json:"schema,omitempty"` // JSON Schema, an object
 }
 
-// Reasoning asks for reasoning before the answer. The zero value turns it on with
-// the provider's default; Effort [EffortNone] turns it off.
+// Reasoning asks for reasoning before the answer. The zero value turns it on, with
+// the provider's default or else an effort that the backend chooses; Effort
+// [EffortNone] turns it off.
 type Reasoning struct {
 	Effort       string `json:"effort,omitempty"`        // one of the Effort constants, or the provider's own word
 	BudgetTokens int    `json:"budget_tokens,omitempty"` // most tokens to reason with; 0 = the provider's default
@@ -94,8 +96,9 @@ type ProviderOptions interface {
 
 // OptionsFor returns the request's options of type T, and whether there are any.
 // It is an [ErrInvalidRequest] where the options for T's provider have another
-// type: a backend that ignored them would break law 7 of [Model]. For an interface
-// T the first value that implements it is returned.
+// type: a backend that ignored them would break law 7 of [Model]. Options of a
+// request that was loaded from JSON are decoded into T. For an interface T the first
+// value that implements it is returned.
 func OptionsFor[T ProviderOptions](r *Request) (T, bool, error) {
 	var zero T
 	if r == nil {
@@ -109,10 +112,17 @@ func OptionsFor[T ProviderOptions](r *Request) (T, bool, error) {
 		if t, ok := o.(T); ok {
 			return t, true, nil
 		}
-		if !isInterface && o.ProviderName() == zero.ProviderName() {
-			return zero, false, &Error{Code: ErrInvalidRequest, Provider: o.ProviderName(),
-				Message: fmt.Sprintf("options[%d]: a %T, where a %T is wanted", i, o, zero)}
+		if isInterface || o.ProviderName() != zero.ProviderName() {
+			continue
 		}
+		if stored, ok := o.(*storedOptions); ok {
+			if err := stored.decode(&zero); err != nil {
+				return zero, false, within(fmt.Sprintf("options[%d]", i), err)
+			}
+			return zero, true, nil
+		}
+		return zero, false, &Error{Code: ErrInvalidRequest, Provider: o.ProviderName(),
+			Message: fmt.Sprintf("options[%d]: a %T, where a %T is wanted", i, o, zero)}
 	}
 	return zero, false, nil
 }

@@ -75,7 +75,7 @@ type StopReason string
 
 const (
 	StopEndTurn       StopReason = "end_turn"       // it had said what it had to say
-	StopToolUse       StopReason = "tool_use"       // it wants tools run: see [Response.ToolCalls]
+	StopToolUse       StopReason = "tool_use"       // it wants tools run, and Message has the calls, whatever the provider's own reason says
 	StopMaxTokens     StopReason = "max_tokens"     // the limit on output tokens; the last part may be cut short
 	StopSequence      StopReason = "stop_sequence"  // it wrote one of [Request.StopSequences]
 	StopContentFilter StopReason = "content_filter" // a filter or guardrail cut in; the text may be the filter's
