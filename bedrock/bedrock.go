@@ -106,8 +106,10 @@ func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 			return
 		}
 		reading, cancel := context.WithCancel(ctx)
-		defer cancel()
-		defer c.close()
+		defer func() {
+			cancel() // first: closing alone may wait for a peer that does not read
+			c.close()
+		}()
 		if _, err := m.client.ConverseStream(reading, streamInput(in, c.guardrail()), c.options...); err != nil {
 			yield(nil, c.fail(ctx, err))
 			return

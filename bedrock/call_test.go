@@ -258,6 +258,30 @@ func TestSDKRetries(t *testing.T) {
 	}
 }
 
+// What an earlier attempt answered does not colour the failure of a later one.
+func TestRetriesDoNotMixAttempts(t *testing.T) {
+	down := false
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if down {
+			panic(http.ErrAbortHandler)
+		}
+		down = true
+		w.Header().Set("X-Amzn-Requestid", "first")
+		w.WriteHeader(503)
+	}))
+	defer s.Close()
+	req := hello.Clone()
+	req.SetOptions(&bedrock.RequestOptions{ClientOptions: []func(*bedrockruntime.Options){func(o *bedrockruntime.Options) { o.Retryer = atOnce{} }}})
+	_, err := bedrock.New(localClient(t, s.URL), "m", &bedrock.Options{KeepSDKRetries: true}).Generate(t.Context(), req)
+	if e := asError(t, err); e.Code != llm.ErrUnavailable || e.Status != 0 || e.RequestID != "" {
+		t.Errorf("%v", err)
+	}
+	req.SetOptions(&bedrock.RequestOptions{ClientOptions: []func(*bedrockruntime.Options){func(o *bedrockruntime.Options) { o.HTTPClient = nil }}})
+	if _, err := bedrock.New(localClient(t, s.URL), "m", nil).Generate(t.Context(), req); llm.CodeOf(err) != llm.ErrInvalidRequest {
+		t.Errorf("nil HTTPClient: %v", err)
+	}
+}
+
 // atOnce retries once, without waiting.
 type atOnce struct{ aws.NopRetryer }
 

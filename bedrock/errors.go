@@ -172,7 +172,7 @@ func (c *call) fail(ctx context.Context, err error) error {
 }
 
 func (c *call) classify(ctx context.Context, err error) *llm.Error {
-	if f, ok := err.(*fault); ok {
+	if f, ok := errors.AsType[*fault](err); ok {
 		return &llm.Error{Code: f.code, Message: f.Error()}
 	}
 	// Ours too: of llm, of the credentials, or a misread answer.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"reflect"
 
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/schemas"
@@ -20,46 +21,82 @@ import (
 // decodeOutput reads a Converse answer into the SDK's type, with the SDK's own
 // decoder. It is the one way from JSON to the SDK's unions.
 func decodeOutput(body []byte) (*bedrockruntime.ConverseOutput, error) {
-	op := smithy.NewOperationSchema(schemas.Converse, schemas.ConverseRequest, schemas.ConverseResponse)
+	protocol, op := converseProtocol()
 	resp := &smithyhttp.Response{Response: &http.Response{
 		StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
 	}}
 	out := &bedrockruntime.ConverseOutput{}
-	protocol := restjson1.New(schemas.AmazonBedrockFrontendService)
 	if err := protocol.DeserializeResponse(context.Background(), op, bedrockruntime.TypeRegistry, resp, out); err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-// nativeBlock reads one content block, given as {"kind": data}.
-func nativeBlock(kind string, data json.RawMessage) (types.ContentBlock, error) {
-	name, err := json.Marshal(kind)
-	if err != nil {
-		return nil, invalid("kind", "not a name")
+// encodeBlock writes a content block as the SDK would send it.
+func encodeBlock(block types.ContentBlock) ([]byte, error) {
+	protocol, op := converseProtocol()
+	in := &bedrockruntime.ConverseInput{ModelId: new("m"), Messages: []types.Message{{Content: []types.ContentBlock{block}}}}
+	req := smithyhttp.NewStackRequest().(*smithyhttp.Request)
+	if err := protocol.SerializeRequest(context.Background(), op, in, req); err != nil {
+		return nil, err
 	}
+	body, err := io.ReadAll(req.GetStream())
+	doc, _ := parse(body)
+	for message := range doc.get("messages").items() {
+		for item := range message.get("content").items() {
+			return item, err
+		}
+	}
+	return nil, err
+}
+
+func converseProtocol() (*restjson1.Protocol, *smithy.OperationSchema) {
+	return restjson1.New(schemas.AmazonBedrockFrontendService),
+		smithy.NewOperationSchema(schemas.Converse, schemas.ConverseRequest, schemas.ConverseResponse)
+}
+
+// nativeBlock reads one content block, given as {"kind": data}. What the SDK does not
+// know, a kind or a member of one, it would leave out without a word; here it is a
+// fault.
+func nativeBlock(kind string, data json.RawMessage) (types.ContentBlock, error) {
 	if len(data) == 0 {
 		data = json.RawMessage("{}")
 	}
-	var body bytes.Buffer
-	body.WriteString(`{"output":{"message":{"role":"user","content":[{`)
-	body.Write(name)
-	body.WriteByte(':')
-	body.Write(data)
-	body.WriteString(`}]}}}`)
-	out, err := decodeOutput(body.Bytes())
+	given, err := json.Marshal(map[string]json.RawMessage{kind: data})
+	if err != nil {
+		return nil, invalid("data", "not valid JSON")
+	}
+	out, err := decodeOutput([]byte(`{"output":{"message":{"role":"user","content":[` + string(given) + `]}}}`))
 	if err != nil {
 		return nil, invalid("data", "not what Bedrock knows as a block of this kind")
 	}
-	if msg, ok := out.Output.(*types.ConverseOutputMemberMessage); ok && len(msg.Value.Content) == 1 {
-		switch block := msg.Value.Content[0].(type) {
-		case nil, *types.UnknownUnionMember:
-		default:
-			return block, nil
+	unknown := unsupported("kind", "unknown to this version of the AWS SDK: upgrade it, or leave the part out")
+	msg, ok := out.Output.(*types.ConverseOutputMemberMessage)
+	if !ok || len(msg.Value.Content) != 1 {
+		return nil, unknown
+	}
+	block := msg.Value.Content[0]
+	switch block.(type) {
+	case nil, *types.UnknownUnionMember:
+		return nil, unknown
+	}
+	if sent, err := encodeBlock(block); err != nil || !sameJSON(sent, given) {
+		return nil, unsupported("data", "holds something that this version of the AWS SDK does not know: upgrade it, or leave the part out")
+	}
+	return block, nil
+}
+
+// sameJSON compares two documents, whatever the order of their members.
+func sameJSON(a, b []byte) bool {
+	var x, y any
+	for doc, v := range map[*any][]byte{&x: a, &y: b} {
+		d := json.NewDecoder(bytes.NewReader(v))
+		d.UseNumber()
+		if d.Decode(doc) != nil {
+			return false
 		}
 	}
-	// The SDK would leave it out without a word.
-	return nil, unsupported("kind", "unknown to this version of the AWS SDK: upgrade it, or leave the part out")
+	return reflect.DeepEqual(x, y)
 }
 
 // providerBlock encodes a block that only Bedrock knows.
@@ -84,12 +121,9 @@ func providerResultContent(p *llm.ProviderPart) (types.ToolResultContentBlock, e
 	if err != nil {
 		return nil, err
 	}
-	if result, ok := block.(*types.ContentBlockMemberToolResult); ok && len(result.Value.Content) == 1 {
-		switch content := result.Value.Content[0].(type) {
-		case nil, *types.UnknownUnionMember:
-		default:
-			return content, nil
-		}
+	result, ok := block.(*types.ContentBlockMemberToolResult)
+	if !ok || len(result.Value.Content) != 1 {
+		return nil, unsupported("kind", "not a block that a tool result holds")
 	}
-	return nil, unsupported("kind", "unknown to this version of the AWS SDK: upgrade it, or leave the part out")
+	return result.Value.Content[0], nil
 }

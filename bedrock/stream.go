@@ -297,7 +297,7 @@ func (d *streamDecoder) finish(lost string) {
 		StopReason: stopReason(d.end.stopReason, d.calls), RawStopReason: d.end.stopReason,
 		Usage: d.end.usage, Latency: d.end.latency,
 		Provider: Provider, Model: d.modelID, RequestID: d.requestID,
-		Warnings: d.warnings, Raw: &d.raw,
+		Warnings: d.warnings, Raw: new(d.raw), // a copy: the decoder with its buffers must not live on
 	}
 	if d.end.servedBy != "" {
 		f.Model = d.end.servedBy

@@ -25,6 +25,10 @@ const maxErrorBody = 1 << 20
 // Do sends one attempt.
 func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 	x.close()
+	x.status, x.header = 0, nil // of an attempt before this one
+	if x.next == nil {
+		return nil, invalid("", "nil HTTPClient in the AWS client's options")
+	}
 	if req.Body != nil {
 		// The SDK's body has a WriteTo which, once the SDK has closed it, fails
 		// net/http's last check of it and costs the connection.
