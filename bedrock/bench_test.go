@@ -271,9 +271,9 @@ func BenchmarkStreamOf500Deltas(b *testing.B) {
 func BenchmarkToolStreamOf200Fragments(b *testing.B) {
 	body := stream(b, `messageStart {"role":"assistant"}
 		contentBlockStart {"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"tooluse_1","name":"write"}}}
-		contentBlockDelta {"contentBlockIndex":0,"delta":{"toolUse":{"input":"[0"}}}`)
+		contentBlockDelta {"contentBlockIndex":0,"delta":{"toolUse":{"input":"{\"a\":[0"}}}`)
 	body = append(body, bytes.Repeat(stream(b, `contentBlockDelta {"contentBlockIndex":0,"delta":{"toolUse":{"input":", \"a \\\"quoted\\\" word\""}},"p":"abcdefghijkl"}`), 198)...)
-	body = append(body, stream(b, `contentBlockDelta {"contentBlockIndex":0,"delta":{"toolUse":{"input":"]"}}}
+	body = append(body, stream(b, `contentBlockDelta {"contentBlockIndex":0,"delta":{"toolUse":{"input":"]}"}}}
 		contentBlockStop {"contentBlockIndex":0}
 		messageStop {"stopReason":"tool_use"}
 		metadata {"usage":{"inputTokens":3,"outputTokens":4,"totalTokens":7},"metrics":{"latencyMs":12}}`)...)

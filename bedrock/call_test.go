@@ -225,6 +225,9 @@ func TestClientFaults(t *testing.T) {
 		{"broken credentials", client(bedrockruntime.Options{Region: "us-east-1", Credentials: broken}), "m", llm.ErrUnauthenticated, "no usable credentials"},
 		{"refused", client(bedrockruntime.Options{Region: "us-east-1", Credentials: static, BaseEndpoint: &closed.URL}), "m", llm.ErrUnavailable, "connection refused"},
 	}
+	if _, err := new(bedrock.Model).Generate(t.Context(), hello); llm.CodeOf(err) != llm.ErrInvalidRequest {
+		t.Errorf("the zero Model: %v", err)
+	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			m := bedrock.New(c.client, c.modelID, nil)
@@ -592,6 +595,12 @@ func TestForbidSend(t *testing.T) {
 		if llm.CodeOf(err) != llm.ErrRejected {
 			t.Errorf("%v", err)
 		}
+	}
+	// The ban holds for the client that sends, not for the one that was given.
+	req := hello.Clone()
+	req.SetOptions(&bedrock.RequestOptions{ClientOptions: []func(*bedrockruntime.Options){func(o *bedrockruntime.Options) { o.HTTPClient = http.DefaultClient }}})
+	if _, err := bedrock.New(s.Client(), "m", nil).Generate(t.Context(), req); llm.CodeOf(err) != llm.ErrRejected {
+		t.Errorf("another HTTP client: %v", err)
 	}
 	if _, err := bedrock.New(client, "allowed", nil).Generate(t.Context(), hello); err != nil {
 		t.Errorf("an allowed model: %v", err)

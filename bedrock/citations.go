@@ -2,14 +2,15 @@ package bedrock
 
 import (
 	"encoding/json"
+	"math"
 
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 
 	"github.com/parley-sdk/parley/llm"
 )
 
-// Locations of citations: Bedrock's union member, and the neutral kind. Those with
-// an index field count documents or search results.
+// Locations of citations: Bedrock's union member, the neutral kind, and the member
+// that says which document or search result.
 var locations = []struct{ member, kind, index string }{
 	{"web", "web", ""},
 	{"documentChar", "document_char", "documentIndex"},
@@ -18,61 +19,80 @@ var locations = []struct{ member, kind, index string }{
 	{"searchResultLocation", "search_result", "searchResultIndex"},
 }
 
-// citationsBlock encodes text with citations. It goes through JSON, as a citation
-// that the neutral form cannot hold is kept as JSON.
+// citationsBlock encodes text with citations.
 func citationsBlock(p *llm.TextPart) (types.ContentBlock, error) {
-	type text struct {
-		Text string `json:"text"`
+	block := types.CitationsContentBlock{
+		Content:   []types.CitationGeneratedContent{&types.CitationGeneratedContentMemberText{Value: p.Text}},
+		Citations: make([]types.Citation, len(p.Citations)),
 	}
-	type citation struct {
-		Title         string         `json:"title,omitempty"`
-		Source        string         `json:"source,omitempty"`
-		SourceContent []text         `json:"sourceContent,omitempty"`
-		Location      map[string]any `json:"location,omitempty"`
-	}
-	var block struct {
-		Content   []text `json:"content"`
-		Citations []any  `json:"citations"`
-	}
-	block.Content = []text{{p.Text}}
-	for _, c := range p.Citations {
+	for i, c := range p.Citations {
+		var err error
 		if len(c.Data) > 0 && p.Opaque != nil {
-			block.Citations = append(block.Citations, c.Data)
-			continue
+			block.Citations[i], err = nativeCitation(c.Data)
+		} else {
+			block.Citations[i], err = citation(c)
 		}
-		out := citation{Title: c.Title, Source: c.Source, Location: citedLocation(c)}
-		if c.Text != "" {
-			out.SourceContent = []text{{c.Text}}
+		if err != nil {
+			return nil, within(err, "citations[%d]", i)
 		}
-		block.Citations = append(block.Citations, out)
 	}
-	data, err := json.Marshal(block)
-	if err != nil {
-		return nil, invalid("citations.data", "not valid JSON")
-	}
-	return nativeBlock("citationsContent", data)
+	return &types.ContentBlockMemberCitationsContent{Value: block}, nil
 }
 
-// citedLocation is where a citation points, or nil where the neutral form does not say
-// it in a way that Bedrock knows.
-func citedLocation(c llm.Citation) map[string]any {
-	for _, l := range locations {
-		if l.kind != c.Kind {
-			continue
-		}
-		fields := map[string]any{}
-		if l.index == "" {
-			fields["url"] = c.URL
-		} else {
-			for name, v := range map[string]*int{l.index: c.Document, "start": c.Start, "end": c.End} {
-				if v != nil {
-					fields[name] = *v
-				}
-			}
-		}
-		return map[string]any{l.member: fields}
+// citation encodes what the neutral form holds of a citation.
+func citation(c llm.Citation) (types.Citation, error) {
+	var out types.Citation
+	if c.Title != "" {
+		out.Title = &c.Title
 	}
-	return nil
+	if c.Source != "" {
+		out.Source = &c.Source
+	}
+	if c.Text != "" {
+		out.SourceContent = []types.CitationSourceContent{&types.CitationSourceContentMemberText{Value: c.Text}}
+	}
+	document, start, end := int32Of(c.Document), int32Of(c.Start), int32Of(c.End)
+	for name, pair := range map[string]struct {
+		from *int
+		to   *int32
+	}{"document": {c.Document, document}, "start": {c.Start, start}, "end": {c.End, end}} {
+		if pair.from != nil && pair.to == nil {
+			return out, invalid(name, "beyond the 32 bits that Bedrock takes")
+		}
+	}
+	switch c.Kind {
+	case "web":
+		out.Location = &types.CitationLocationMemberWeb{Value: types.WebLocation{Url: &c.URL}}
+	case "document_char":
+		out.Location = &types.CitationLocationMemberDocumentChar{Value: types.DocumentCharLocation{DocumentIndex: document, Start: start, End: end}}
+	case "document_page":
+		out.Location = &types.CitationLocationMemberDocumentPage{Value: types.DocumentPageLocation{DocumentIndex: document, Start: start, End: end}}
+	case "document_chunk":
+		out.Location = &types.CitationLocationMemberDocumentChunk{Value: types.DocumentChunkLocation{DocumentIndex: document, Start: start, End: end}}
+	case "search_result":
+		out.Location = &types.CitationLocationMemberSearchResultLocation{Value: types.SearchResultLocation{SearchResultIndex: document, Start: start, End: end}}
+	}
+	return out, nil
+}
+
+// int32Of is nil where n is, or where it does not fit.
+func int32Of(n *int) *int32 {
+	if n == nil || *n > math.MaxInt32 || *n < math.MinInt32 {
+		return nil
+	}
+	return new(int32(*n))
+}
+
+// nativeCitation reads a citation that the neutral form cannot hold, in Bedrock's.
+func nativeCitation(data json.RawMessage) (types.Citation, error) {
+	block, err := nativeBlock("citationsContent", json.RawMessage(`{"content":[],"citations":[`+string(data)+`]}`))
+	if err != nil {
+		return types.Citation{}, err
+	}
+	if c, ok := block.(*types.ContentBlockMemberCitationsContent); ok && len(c.Value.Citations) == 1 {
+		return c.Value.Citations[0], nil
+	}
+	return types.Citation{}, invalid("data", "not what Bedrock knows as a citation")
 }
 
 // decodeCitation reads a citation of an answer. Data keeps all of it where the

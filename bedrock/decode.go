@@ -1,8 +1,10 @@
 package bedrock
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/parley-sdk/parley/llm"
@@ -34,14 +36,14 @@ func (d *jsonDecoder) opaque() *llm.Opaque {
 }
 
 // decodeAnswer reads the body of a Converse answer.
-func (m *Model) decodeAnswer(body []byte) (*llm.Response, error) {
-	d := &jsonDecoder{modelID: m.modelID}
+func (c *call) decodeAnswer(body []byte) (*llm.Response, error) {
+	d := &jsonDecoder{modelID: c.model.modelID}
 	doc, ok := parse(body)
 	message := doc.get("output").get("message")
 	if !ok || message == nil {
 		return nil, &llm.Error{Code: llm.ErrMalformedOutput, Message: "the answer is not a Converse response: is the endpoint Bedrock's?"}
 	}
-	r := &llm.Response{Message: llm.Message{Role: llm.RoleAssistant}, Provider: Provider, Model: m.modelID, Raw: &rawAnswer{body: body}}
+	r := &llm.Response{Message: llm.Message{Role: llm.RoleAssistant}}
 	for block := range message.get("content").items() {
 		if p := d.decodeBlock(block); p != nil {
 			r.Message.Content = append(r.Message.Content, p)
@@ -56,12 +58,10 @@ func (m *Model) decodeAnswer(body []byte) (*llm.Response, error) {
 			d.decodeMetadata(&end, key, v)
 		}
 	}
-	r.RawStopReason = end.stopReason
-	r.StopReason = stopReason(end.stopReason, len(r.ToolCalls()) > 0)
-	r.Usage, r.Latency = end.usage, end.latency
-	if end.servedBy != "" {
-		r.Model = end.servedBy
-	}
+	f := end.finish(c.model.modelID, len(r.ToolCalls()) > 0, c.warnings, "")
+	r.StopReason, r.RawStopReason, r.Usage, r.Latency = f.StopReason, f.RawStopReason, f.Usage, f.Latency
+	r.Provider, r.Model, r.RequestID, r.Warnings = f.Provider, f.Model, c.requestID(), f.Warnings
+	r.Raw = &rawAnswer{body: body}
 	return r, nil
 }
 
@@ -98,6 +98,7 @@ func (d *jsonDecoder) decodeBlock(block value) llm.Part {
 // decodeToolUse reads a tool call; nil where Bedrock ran the tool itself.
 func (d *jsonDecoder) decodeToolUse(v value) *llm.ToolCallPart {
 	call := &llm.ToolCallPart{}
+	var input value
 	for key, v := range v.fields() {
 		switch string(key) {
 		case "toolUseId":
@@ -105,20 +106,24 @@ func (d *jsonDecoder) decodeToolUse(v value) *llm.ToolCallPart {
 		case "name":
 			call.Name = d.text(v)
 		case "input":
-			switch {
-			case v.isNull():
-			case v[0] == '"':
-				// Arguments that the service could not parse arrive as a string.
-				call.Malformed = d.text(v)
-			default:
-				call.Input = v.clone()
-			}
+			input = v
 		case "type":
-			return nil // server_tool_use; calls of the application have no type
+			if !v.isNull() {
+				return nil // server_tool_use; calls of the application have no type
+			}
 		}
 	}
-	if call.Input == nil && call.Malformed == "" {
+	text := []byte(input)
+	if len(input) > 0 && input[0] == '"' {
+		text = input.appendString(nil) // what the service could not parse arrives as a string
+	}
+	switch v, ok := parse(text); {
+	case input.isNull():
 		call.Input = json.RawMessage("{}")
+	case ok && v[0] == '{':
+		call.Input = v.clone()
+	default:
+		call.Malformed = string(text)
 	}
 	return call
 }
@@ -171,6 +176,23 @@ type ending struct {
 	reported   bool // usage was
 	latency    time.Duration
 	servedBy   string // the model that a prompt router chose
+}
+
+// finish is the end of an answer that is whole, streamed or not. Lost says what did
+// not come with it.
+func (end *ending) finish(modelID string, calls bool, warnings []llm.Warning, lost string) *llm.Finish {
+	f := &llm.Finish{
+		StopReason: stopReason(end.stopReason, calls), RawStopReason: end.stopReason,
+		Usage: end.usage, Latency: end.latency, Provider: Provider, Model: cmp.Or(end.servedBy, modelID), Warnings: warnings,
+	}
+	if !end.reported {
+		f.Usage.Estimated = true
+		lost = cmp.Or(lost, "not reported")
+	}
+	if lost != "" {
+		f.Warnings = append(slices.Clip(warnings), llm.Warning{Code: llm.WarningIncomplete, Field: "usage", Message: lost})
+	}
+	return f
 }
 
 // decodeMetadata reads one member of what unary answers and metadata events share.

@@ -9,7 +9,8 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
-// rawAnswer is what [llm.Response.Raw] holds: the bytes, decoded when asked.
+// rawAnswer is what [llm.Response.Raw] holds: the bytes, decoded when asked by
+// [Details], [Output] and [RawJSON].
 type rawAnswer struct {
 	body   []byte // the whole answer; nil for a stream
 	stop   []byte // the messageStop event of a stream
@@ -28,6 +29,16 @@ func Output(r *llm.Response) (*bedrockruntime.ConverseOutput, bool) {
 	return out, err == nil
 }
 
+// RawJSON returns the body of an answer as it was received, and whether there is one:
+// it is false for a stream, as [Output] is. It must not be changed.
+func RawJSON(r *llm.Response) (json.RawMessage, bool) {
+	raw, ok := rawOf(r)
+	if !ok || raw.body == nil {
+		return nil, false
+	}
+	return raw.body, true
+}
+
 // ResponseDetails is what Bedrock says of an answer that has no neutral form. Zero
 // fields were not sent.
 type ResponseDetails struct {
@@ -40,7 +51,7 @@ type ResponseDetails struct {
 
 // Details returns Bedrock's details of an answer, of Generate and of a collected
 // stream alike. It is false for a response of another provider or one that a
-// wrapper has changed.
+// wrapper has changed. It reads the answer at each call.
 func Details(r *llm.Response) (*ResponseDetails, bool) {
 	raw, ok := rawOf(r)
 	if !ok {

@@ -32,7 +32,7 @@
 //
 // Usage counts cached tokens as part of the input, as [llm.Usage] wants it, whichever
 // way the model counts. [Details] has the guardrail's verdict, the prompt router's
-// choice and more, [Output] the SDK's own type.
+// choice and more, [Output] the SDK's own type, [RawJSON] the bytes.
 //
 // # Errors
 //

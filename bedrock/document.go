@@ -20,7 +20,7 @@ func (d *rawDocument) MarshalSmithyDocument() ([]byte, error) { return d.text, n
 // of json.Marshal(json.RawMessage(x)), so that live and reloaded histories send the
 // same bytes and prompt caches hit.
 func canonical(text json.RawMessage) (json.RawMessage, error) {
-	if isCanonical(text) {
+	if len(text) == 0 || isCanonical(text) {
 		return text, nil
 	}
 	return json.Marshal(text)
@@ -46,5 +46,5 @@ func isCanonical(text []byte) bool {
 			return false
 		}
 	}
-	return len(text) > 0
+	return true
 }

@@ -40,7 +40,7 @@ func (m *Model) encode(req *llm.Request, opts *RequestOptions) (*bedrockruntime.
 	if err := req.Validate(); err != nil {
 		return nil, nil, err
 	}
-	e := &encoder{modelID: m.modelID, profile: m.profile}
+	e := &encoder{modelID: m.modelID, profile: m.opts.Profile}
 	in, err := e.input(req, opts)
 	if err != nil {
 		return nil, nil, err
@@ -112,6 +112,7 @@ func (e *encoder) systemBlock(p llm.Part) (types.SystemContentBlock, error) {
 		if blank(p.Text) {
 			return nil, errBlank()
 		}
+		e.dropCitations(p)
 		return &types.SystemContentBlockMemberText{Value: p.Text}, nil
 	case *llm.CachePointPart:
 		return &types.SystemContentBlockMemberCachePoint{Value: e.cachePoint(p)}, nil
@@ -134,7 +135,7 @@ func (e *encoder) messages(messages []llm.Message) ([]types.Message, error) {
 	if len(messages) == 0 {
 		return nil, nil
 	}
-	out := make([]types.Message, len(messages))
+	out := make([]types.Message, 0, len(messages))
 	for i, m := range messages {
 		blocks := make([]types.ContentBlock, 0, len(m.Content))
 		for j, p := range m.Content {
@@ -149,10 +150,14 @@ func (e *encoder) messages(messages []llm.Message) ([]types.Message, error) {
 			}
 		}
 		if len(blocks) == 0 {
+			if m.Role == llm.RoleAssistant {
+				e.warn(llm.WarningDropped, fmt.Sprintf("messages[%d]", i), "nothing in it can be sent to Bedrock")
+				continue
+			}
 			return nil, within(invalid("", "nothing in it can be sent to Bedrock: leave the message out"), "messages[%d].content", i)
 		}
 		// The roles have the same names on both sides.
-		out[i] = types.Message{Role: types.ConversationRole(m.Role), Content: blocks}
+		out = append(out, types.Message{Role: types.ConversationRole(m.Role), Content: blocks})
 	}
 	return out, nil
 }
@@ -214,7 +219,11 @@ func (e *encoder) metadata(tags map[string]string) map[string]string {
 	for _, k := range slices.Sorted(maps.Keys(tags)) {
 		switch v := tags[k]; {
 		case k == "" || !isMetadata(k) || !isMetadata(v):
-			e.warn(llm.WarningDropped, "metadata", "a tag with characters or a length that Bedrock does not take")
+			field := "metadata"
+			if k != "" && isMetadata(k) {
+				field += "." + k // the value is at fault
+			}
+			e.warn(llm.WarningDropped, field, "a tag with characters or a length that Bedrock does not take")
 		case len(out) == maxMetadata:
 			e.warn(llm.WarningDropped, "metadata", fmt.Sprintf("Bedrock takes %d tags at most; the first by key are sent", maxMetadata))
 			return out
@@ -263,6 +272,33 @@ func (e *encoder) options(in *bedrockruntime.ConverseInput, req *llm.Request, o 
 	}
 	in.AdditionalModelResponseFieldPaths = slices.Clone(o.ResponseFieldPaths)
 	return nil
+}
+
+// streamInput is the same request for ConverseStream.
+func streamInput(in *bedrockruntime.ConverseInput, g *Guardrail) *bedrockruntime.ConverseStreamInput {
+	out := &bedrockruntime.ConverseStreamInput{
+		ModelId:                           in.ModelId,
+		AdditionalModelRequestFields:      in.AdditionalModelRequestFields,
+		AdditionalModelResponseFieldPaths: in.AdditionalModelResponseFieldPaths,
+		InferenceConfig:                   in.InferenceConfig,
+		Messages:                          in.Messages,
+		OutputConfig:                      in.OutputConfig,
+		PerformanceConfig:                 in.PerformanceConfig,
+		PromptVariables:                   in.PromptVariables,
+		RequestMetadata:                   in.RequestMetadata,
+		ServiceTier:                       in.ServiceTier,
+		System:                            in.System,
+		ToolConfig:                        in.ToolConfig,
+	}
+	if c := in.GuardrailConfig; c != nil {
+		out.GuardrailConfig = &types.GuardrailStreamConfiguration{
+			GuardrailIdentifier: c.GuardrailIdentifier, GuardrailVersion: c.GuardrailVersion, Trace: c.Trace,
+		}
+		if g != nil {
+			out.GuardrailConfig.StreamProcessingMode = types.GuardrailStreamProcessingMode(g.StreamMode)
+		}
+	}
+	return out
 }
 
 // warn notes that something was not honoured as asked.

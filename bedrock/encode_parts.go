@@ -18,15 +18,16 @@ func (e *encoder) appendBlocks(blocks []types.ContentBlock, role llm.Role, p llm
 	switch p := p.(type) {
 	case *llm.TextPart:
 		if blank(p.Text) {
+			if role == llm.RoleAssistant {
+				return blocks, nil // models say nothing at times, and it must not end the conversation
+			}
 			return nil, errBlank()
 		}
-		if len(p.Citations) > 0 {
-			if role == llm.RoleAssistant && ours(p.Opaque) {
-				block, err = citationsBlock(p)
-				break
-			}
-			e.warnHere(llm.WarningDropped, "citations", "Bedrock takes back only its own, on the model's text")
+		if len(p.Citations) > 0 && role == llm.RoleAssistant && ours(p.Opaque) {
+			block, err = citationsBlock(p)
+			break
 		}
+		e.dropCitations(p)
 		block = &types.ContentBlockMemberText{Value: p.Text}
 	case *llm.MediaPart:
 		block, err = e.media(p)
@@ -58,6 +59,12 @@ func (e *encoder) appendBlocks(blocks []types.ContentBlock, role llm.Role, p llm
 	return append(blocks, block), nil
 }
 
+func (e *encoder) dropCitations(p *llm.TextPart) {
+	if len(p.Citations) > 0 {
+		e.warnHere(llm.WarningDropped, "citations", "Bedrock takes back only its own, on the model's text")
+	}
+}
+
 // ours says whether a part may carry what Bedrock attached: it came from Bedrock,
 // or from the application.
 func ours(o *llm.Opaque) bool { return o == nil || o.Provider == Provider }
@@ -70,10 +77,14 @@ func whyDropped(p llm.Part) string {
 			return "reasoning without a signature: most models refuse it"
 		}
 		return "reasoning of another provider"
+	case *llm.TextPart:
+		return "blank text, which Bedrock refuses"
 	case *llm.ProviderPart:
-		return "it belongs to another provider"
+		if p.Provider == "" {
+			return "a kind of part that this version of Parley does not know"
+		}
 	}
-	return "it cannot be sent"
+	return "it belongs to another provider"
 }
 
 // appendReasoning encodes reasoning that this provider made and that the model
@@ -98,32 +109,21 @@ func (e *encoder) appendReasoning(blocks []types.ContentBlock, p *llm.ReasoningP
 }
 
 func (e *encoder) toolUse(p *llm.ToolCallPart) (types.ContentBlock, error) {
-	input, err := callInput(p)
-	if err != nil {
-		return nil, err
+	input, err := canonical(p.Input)
+	switch {
+	case p.Malformed != "":
+		// Bedrock takes an object only. The model sees what it wrote.
+		input, err = json.Marshal(map[string]string{"malformed_input": p.Malformed})
+		e.warnHere(llm.WarningRepaired, "malformed", "arguments that are no JSON object are sent as text within one")
+	case len(input) == 0:
+		input = json.RawMessage("{}")
 	}
-	if p.Malformed != "" {
-		e.warnHere(llm.WarningRepaired, "malformed", "arguments that are not JSON are sent as text within an object")
+	if err != nil {
+		return nil, invalid("input", "not valid JSON")
 	}
 	return &types.ContentBlockMemberToolUse{Value: types.ToolUseBlock{
 		ToolUseId: &p.ID, Name: &p.Name, Input: &rawDocument{text: input},
 	}}, nil
-}
-
-// callInput is a call's arguments as the object that Bedrock wants. Malformed ones
-// are wrapped, so that the model sees what it wrote.
-func callInput(p *llm.ToolCallPart) (json.RawMessage, error) {
-	switch {
-	case p.Malformed != "":
-		return json.Marshal(map[string]string{"malformed_input": p.Malformed})
-	case len(p.Input) == 0:
-		return json.RawMessage("{}"), nil
-	}
-	input, err := canonical(p.Input)
-	if err != nil || input[0] != '{' {
-		return nil, invalid("input", "Bedrock takes a JSON object only")
-	}
-	return input, nil
 }
 
 func (e *encoder) toolResult(p *llm.ToolResultPart) (types.ToolResultBlock, error) {
@@ -137,17 +137,24 @@ func (e *encoder) toolResult(p *llm.ToolResultPart) (types.ToolResultBlock, erro
 		if err != nil {
 			return block, within(err, "content[%d]", i)
 		}
+		if content == nil {
+			e.warnHere(llm.WarningDropped, fmt.Sprintf("content[%d]", i), whyDropped(part))
+			continue
+		}
 		block.Content = append(block.Content, content)
 	}
 	return block, nil
 }
 
+// toolResultContent encodes a part of a tool's result; nil means that it may be left
+// out: see whyDropped.
 func (e *encoder) toolResultContent(p llm.Part) (types.ToolResultContentBlock, error) {
 	switch p := p.(type) {
 	case *llm.TextPart:
 		if blank(p.Text) {
-			return nil, errBlank()
+			return nil, nil // of a tool that printed nothing
 		}
+		e.dropCitations(p)
 		return &types.ToolResultContentBlockMemberText{Value: p.Text}, nil
 	case *llm.DocumentPart:
 		doc, err := e.document(p)

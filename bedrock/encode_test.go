@@ -106,6 +106,11 @@ func TestEncode(t *testing.T) {
 			llm.User(llm.ToolResult("1", llm.Text("4C"), llm.Image("", png), llm.Document("d", "application/pdf", []byte{1}), &llm.MediaPart{MediaType: "video/mp4", URI: "s3://b/k"},
 				&llm.ProviderPart{Provider: bedrock.Provider, Kind: "json", Data: raw(`{"z": 1.50, "a": 2}`)}), llm.ToolResult("2"), llm.ToolError("3", "no such city")),
 		}}, nil, "messages[1].content[2].malformed"},
+		{"odd_answers", &llm.Request{Tools: []llm.Tool{weather}, Messages: []llm.Message{llm.UserText("x"), llm.Assistant(), llm.UserText("still there?"),
+			llm.Assistant(llm.Text("\n\n"), &llm.ToolCallPart{ID: "1", Name: "weather", Malformed: `[1, 2]`}, &llm.ToolCallPart{ID: "2", Name: "weather", Malformed: "…"}),
+			llm.User(llm.ToolResult("1", llm.Text("")), llm.ToolResult("2", llm.Text(" "), llm.Text("ok"))),
+			llm.Assistant(&llm.ReasoningPart{Text: "only"}), llm.UserText("y"),
+		}}, nil, "messages[1] messages[3].content[0] messages[3].content[1].malformed messages[3].content[2].malformed messages[4].content[0].content[0] messages[4].content[1].content[0] messages[5].content[0] messages[5]"},
 		{"reasoning", history(&llm.ReasoningPart{Text: "r", Signature: "s", Opaque: opaque}, &llm.ReasoningPart{Redacted: []byte{1, 2}, Opaque: opaque},
 			&llm.ReasoningPart{Text: "unsigned"}, &llm.ReasoningPart{Text: "foreign", Signature: "s", Opaque: &llm.Opaque{Provider: "openai"}}, llm.Text("a")), nil, "messages[1].content[2] messages[1].content[3]"},
 		{"reasoning_unsigned", history(&llm.ReasoningPart{Text: "unsigned"}, llm.Text("a")), &bedrock.Options{Profile: &bedrock.Profile{UnsignedReasoning: true}}, ""},
@@ -127,7 +132,7 @@ func TestEncode(t *testing.T) {
 			return r
 		}(), &bedrock.Options{Profile: &bedrock.Profile{TopKField: "top_k"}}, ""},
 		{"output", &llm.Request{Messages: ask().Messages, Output: &llm.OutputFormat{Name: "answer", Description: "d", Schema: raw(`{"type": "object"}`)}}, nil, ""},
-		{"metadata", &llm.Request{Messages: ask().Messages, Metadata: map[string]string{"tenant": "a b", "bad": "ü", "": "x"}}, nil, "metadata metadata"},
+		{"metadata", &llm.Request{Messages: ask().Messages, Metadata: map[string]string{"tenant": "a b", "bad": "ü", "": "x"}}, nil, "metadata metadata.bad"},
 		{"options", with(&bedrock.RequestOptions{
 			Guardrail: &bedrock.Guardrail{ID: "g", Version: "1", Trace: "enabled", StreamMode: "async"}, ServiceTier: "flex", Latency: "optimized",
 			PromptVariables: map[string]string{"v": "w"}, AdditionalFields: raw(`{"z":1,"a":9223372036854775807}`), ResponseFieldPaths: []string{"/stop_sequence"},
@@ -180,9 +185,6 @@ func TestRefused(t *testing.T) {
 	ask := func(parts ...llm.Part) *llm.Request {
 		return &llm.Request{Messages: []llm.Message{llm.User(parts...)}}
 	}
-	history := func(parts ...llm.Part) *llm.Request {
-		return &llm.Request{Messages: []llm.Message{llm.UserText("x"), llm.Assistant(parts...)}}
-	}
 	with := func(f func(*llm.Request)) *llm.Request {
 		r := ask(llm.Text("x"))
 		f(r)
@@ -200,7 +202,6 @@ func TestRefused(t *testing.T) {
 		{"structure", ask(nil, (*llm.TextPart)(nil)), llm.ErrInvalidRequest, "messages[0].content[1]: nil *llm.TextPart"},
 		{"blank", ask(llm.Text("x"), llm.Text(" \n")), llm.ErrInvalidRequest, "messages[0].content[1].text: blank"},
 		{"blank system", &llm.Request{System: []llm.Part{llm.Text("")}, Messages: ask(llm.Text("x")).Messages}, llm.ErrInvalidRequest, "system[0].text: blank"},
-		{"blank result", ask(llm.ToolResult("1", llm.Text(""))), llm.ErrInvalidRequest, "messages[0].content[0].content[0].text: blank"},
 		{"media type", ask(&llm.MediaPart{MediaType: "image/SECRET", Data: []byte{1}}), llm.ErrUnsupported, "messages[0].content[0].media_type: not an image"},
 		{"no media type", ask(&llm.MediaPart{Data: []byte("SECRET")}), llm.ErrInvalidRequest, "messages[0].content[0].media_type: missing"},
 		{"uri", ask(&llm.MediaPart{MediaType: "image/png", URI: "https://SECRET"}), llm.ErrUnsupported, "messages[0].content[0].uri: Bedrock reads s3:// only"},
@@ -209,7 +210,6 @@ func TestRefused(t *testing.T) {
 		{"document name", ask(llm.Text("x"), llm.Document("", "application/pdf", []byte{1})), llm.ErrInvalidRequest, "messages[0].content[1].name: missing"},
 		{"20 MB image", ask(llm.Image("", append(bytes.Clone(png), make([]byte, 20<<20)...))), llm.ErrInvalidRequest, "messages[0].content[0]: too large"},
 		{"two images too many", ask(llm.Image("image/png", make([]byte, 10<<20)), llm.Image("image/png", make([]byte, 10<<20))), llm.ErrInvalidRequest, "messages[0].content[1]: too large"},
-		{"scalar input", history(&llm.ToolCallPart{ID: "1", Name: "f", Input: raw(`"SECRET"`)}), llm.ErrInvalidRequest, "messages[1].content[0].input: Bedrock takes a JSON object only"},
 		{"sound in a result", ask(llm.ToolResult("1", &llm.MediaPart{MediaType: "audio/wav", Data: []byte{1}})), llm.ErrUnsupported, "messages[0].content[0].content[0]: a *llm.MediaPart cannot stand"},
 		{"cache point in a result", ask(llm.ToolResult("1", llm.CachePoint())), llm.ErrUnsupported, "messages[0].content[0].content[0]: a *llm.CachePointPart cannot stand"},
 		{"foreign part in a result", ask(llm.ToolResult("1", &llm.ProviderPart{Provider: "q", Kind: "k"})), llm.ErrUnsupported, "messages[0].content[0].content[0]: a *llm.ProviderPart cannot stand"},
@@ -224,6 +224,9 @@ func TestRefused(t *testing.T) {
 		{"tool of another", with(func(r *llm.Request) {
 			r.Tools = []llm.Tool{{Name: "s", Provider: "openai", Kind: "web_search"}}
 		}), llm.ErrUnsupported, "tools[0].kind: not a tool that Bedrock runs"},
+		{"system tool with a config", with(func(r *llm.Request) {
+			r.Tools = []llm.Tool{{Name: "nova_grounding", Provider: bedrock.Provider, Kind: "systemTool", Config: raw(`{"depth":1}`)}}
+		}), llm.ErrUnsupported, "tools[0].config: a system tool of Bedrock has a name"},
 		{"system tool without name", with(func(r *llm.Request) {
 			r.Tools = []llm.Tool{{Provider: bedrock.Provider, Kind: "systemTool"}}
 		}), llm.ErrInvalidRequest, "tools[0].name: missing"},

@@ -1,6 +1,7 @@
 package bedrock
 
 import (
+	"bytes"
 	"encoding/json"
 
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
@@ -57,6 +58,9 @@ func (e *encoder) tool(t llm.Tool) (types.Tool, error) {
 	case t.Provider == Provider && t.Kind == systemTool:
 		if t.Name == "" {
 			return nil, invalid("name", "missing: it says which system tool")
+		}
+		if c := bytes.TrimSpace(t.Config); len(c) > 0 && string(c) != "{}" || len(t.Schema) > 0 || t.Description != "" || t.Strict {
+			return nil, unsupported("config", "a system tool of Bedrock has a name and nothing else")
 		}
 		return &types.ToolMemberSystemTool{Value: types.SystemTool{Name: &t.Name}}, nil
 	case t.Provider != "":

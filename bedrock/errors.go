@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 	"github.com/aws/smithy-go"
 
 	"github.com/parley-sdk/parley/llm"
@@ -274,37 +273,4 @@ func isTimeout(err error) bool {
 		Timeout() bool
 	}](err)
 	return ok && t.Timeout()
-}
-
-// exception is the error in an exception or error message of a stream. Its type is
-// kept even where the payload cannot be read.
-func (d *streamDecoder) exception(f frame) error {
-	text := string(f.message)
-	if v, ok := parse(f.payload); ok {
-		for _, key := range []string{"message", "Message"} {
-			if s := d.text(v.get(key)); s != "" {
-				text = s
-			}
-		}
-	}
-	message := &text
-	switch strings.ToLower(string(f.name)) {
-	case "throttlingexception":
-		return &types.ThrottlingException{Message: message}
-	case "modelstreamerrorexception":
-		return &types.ModelStreamErrorException{Message: message}
-	case "internalserverexception":
-		return &types.InternalServerException{Message: message}
-	case "serviceunavailableexception":
-		return &types.ServiceUnavailableException{Message: message}
-	case "validationexception":
-		return &types.ValidationException{Message: message}
-	case "modeltimeoutexception":
-		return &types.ModelTimeoutException{Message: message}
-	case "modelnotreadyexception":
-		return &types.ModelNotReadyException{Message: message}
-	case "modelerrorexception":
-		return &types.ModelErrorException{Message: message}
-	}
-	return &smithy.GenericAPIError{Code: string(f.name), Message: text}
 }

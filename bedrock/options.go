@@ -23,7 +23,8 @@ type Options struct {
 
 	// ModifyInput has the last word on the request, just before it is sent, also
 	// for a stream. It is for what has no other way in. It runs on the calling
-	// goroutine and must not keep its argument.
+	// goroutine and must not keep its argument. Strings and bytes are shared with the
+	// caller's request: put others in their place, do not write through pointers.
 	ModifyInput func(*bedrockruntime.ConverseInput)
 }
 
@@ -46,12 +47,3 @@ type RequestOptions struct {
 
 // ProviderName returns [Provider].
 func (*RequestOptions) ProviderName() string { return Provider }
-
-// Guardrail applies a guardrail to the request and the answer. The verdict is in
-// [Details], and a guardrail that cuts in stops with [llm.StopContentFilter].
-type Guardrail struct {
-	ID         string `json:"id,omitempty"`          // id or ARN
-	Version    string `json:"version,omitempty"`     // a number, or "DRAFT"
-	Trace      string `json:"trace,omitempty"`       // "enabled", "disabled" or "enabled_full"; "" is Bedrock's default
-	StreamMode string `json:"stream_mode,omitempty"` // "sync" or "async", for streams only; "" is Bedrock's default
-}

@@ -3,6 +3,10 @@ package bedrock
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/parley-sdk/parley/llm"
 )
@@ -60,7 +64,7 @@ func (d *streamDecoder) run() error {
 				return err
 			}
 			// The answer is whole; only what follows it was lost.
-			d.finish("usage: the stream ended without its metadata")
+			d.finish("the stream ended without its metadata")
 			return nil
 		}
 		if d.event(f) {
@@ -293,28 +297,45 @@ func (d *streamDecoder) finish(lost string) {
 		d.close(b)
 	}
 	d.open = nil
-	f := &llm.Finish{
-		StopReason: stopReason(d.end.stopReason, d.calls), RawStopReason: d.end.stopReason,
-		Usage: d.end.usage, Latency: d.end.latency,
-		Provider: Provider, Model: d.modelID, RequestID: d.requestID,
-		Warnings: d.warnings, Raw: new(d.raw), // a copy: the decoder with its buffers must not live on
-	}
-	if d.end.servedBy != "" {
-		f.Model = d.end.servedBy
-	}
-	if !d.end.reported {
-		f.Usage.Estimated = true
-		if lost == "" {
-			lost = "usage: not reported"
-		}
-	}
-	if lost != "" {
-		f.Warnings = append(f.Warnings[:len(f.Warnings):len(f.Warnings)], llm.Warning{Code: llm.WarningIncomplete, Field: "usage", Message: lost})
-	}
+	f := d.end.finish(d.modelID, d.calls, d.warnings, lost)
+	f.RequestID, f.Raw = d.requestID, new(d.raw) // a copy: the decoder with its buffers must not live on
 	d.emit(f)
 }
 
 // emit yields an event unless the loop was left.
 func (d *streamDecoder) emit(ev llm.Event) {
 	d.left = d.left || !d.yield(ev, nil)
+}
+
+// exception is the error in an exception or error message of a stream. Its type is
+// kept even where the payload cannot be read.
+func (d *streamDecoder) exception(f frame) error {
+	text := string(f.message)
+	if v, ok := parse(f.payload); ok {
+		for _, key := range []string{"message", "Message"} {
+			if s := d.text(v.get(key)); s != "" {
+				text = s
+			}
+		}
+	}
+	message := &text
+	switch strings.ToLower(string(f.name)) {
+	case "throttlingexception":
+		return &types.ThrottlingException{Message: message}
+	case "modelstreamerrorexception":
+		return &types.ModelStreamErrorException{Message: message}
+	case "internalserverexception":
+		return &types.InternalServerException{Message: message}
+	case "serviceunavailableexception":
+		return &types.ServiceUnavailableException{Message: message}
+	case "validationexception":
+		return &types.ValidationException{Message: message}
+	case "modeltimeoutexception":
+		return &types.ModelTimeoutException{Message: message}
+	case "modelnotreadyexception":
+		return &types.ModelNotReadyException{Message: message}
+	case "modelerrorexception":
+		return &types.ModelErrorException{Message: message}
+	}
+	return &smithy.GenericAPIError{Code: string(f.name), Message: text}
 }

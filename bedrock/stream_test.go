@@ -359,13 +359,13 @@ func FuzzStream(f *testing.F) {
 // Whole answers and streams are read by the same code; this holds their results
 // together.
 func TestWholeAnswers(t *testing.T) {
-	m := &Model{modelID: "m", profile: &Profile{}}
+	m := &call{model: &Model{modelID: "m"}}
 	opaque := &llm.Opaque{Provider: Provider, Model: "m"}
 	r, err := m.decodeAnswer([]byte(`{"output":{"message":{"role":"assistant","content":[
 		{"text":""},{"text":"a"},
 		{"reasoningContent":{"reasoningText":{"text":"r","signature":"s"}}},{"reasoningContent":{"redactedContent":"AQI="}},{"reasoningContent":{"new":1}},
 		{"toolUse":{"toolUseId":"1","name":"f","input":{"b":1.50,"a":9223372036854775807}}},{"toolUse":{"toolUseId":"2","name":"f"}},
-		{"toolUse":{"toolUseId":"3","name":"f","input":"{\"a"}},{"toolUse":{"toolUseId":"4","name":"g","type":"server_tool_use","input":{}}},
+		{"toolUse":{"toolUseId":"3","name":"f","input":"{\"a"}},{"toolUse":{"toolUseId":"5","name":"f","input":[1],"type":null}},{"toolUse":{"toolUseId":"6","name":"f","input":"{\"a\":1.50}"}},{"toolUse":{"toolUseId":"4","name":"g","type":"server_tool_use","input":{}}},
 		{"citationsContent":{"content":[{"text":"c"},{"text":"d"}],"citations":[{"title":"t","location":{"searchResultLocation":{"searchResultIndex":1,"start":2,"end":3}}},{"sourceContent":[{"text":"x"},{"text":"y"}]}]}},
 		{"image":{"format":"png","source":{"bytes":"AQID"}}},{"image":{"format":"png","error":{"message":"no"}}},{"hologram":{"v":1}},{}]}},
 		"stopReason":"tool_use","usage":{"inputTokens":1,"outputTokens":2,"totalTokens":3},"metrics":{"latencyMs":5},
@@ -380,7 +380,7 @@ func TestWholeAnswers(t *testing.T) {
 			&llm.ReasoningPart{Text: "r", Signature: "s", Opaque: opaque}, &llm.ReasoningPart{Redacted: []byte{1, 2}, Opaque: opaque},
 			&llm.ProviderPart{Provider: Provider, Kind: "reasoningContent", Data: raw(`{"new":1}`)},
 			&llm.ToolCallPart{ID: "1", Name: "f", Input: raw(`{"b":1.50,"a":9223372036854775807}`)}, &llm.ToolCallPart{ID: "2", Name: "f", Input: raw(`{}`)},
-			&llm.ToolCallPart{ID: "3", Name: "f", Malformed: `{"a`},
+			&llm.ToolCallPart{ID: "3", Name: "f", Malformed: `{"a`}, &llm.ToolCallPart{ID: "5", Name: "f", Malformed: `[1]`}, &llm.ToolCallPart{ID: "6", Name: "f", Input: raw(`{"a":1.50}`)},
 			&llm.ProviderPart{Provider: Provider, Kind: "toolUse", Data: raw(`{"toolUseId":"4","name":"g","type":"server_tool_use","input":{}}`)},
 			&llm.TextPart{Text: "cd", Opaque: opaque, Citations: []llm.Citation{
 				{Kind: "search_result", Title: "t", Document: new(1), Start: new(2), End: new(3)},
@@ -399,10 +399,17 @@ func TestWholeAnswers(t *testing.T) {
 		d.Guardrail == nil || *d.Guardrail.ActionReason != "blocked" {
 		t.Errorf("%+v, %v", d, ok)
 	}
+	if b, ok := RawJSON(r); !ok || !json.Valid(b) {
+		t.Errorf("%s, %v", b, ok)
+	}
 	if out, ok := Output(r); !ok || out.StopReason != types.StopReasonToolUse || *out.Metrics.LatencyMs != 5 {
 		t.Errorf("%v, %v", out, ok)
 	}
 
+	// As in a stream, usage that is not reported is not taken for none.
+	if r, err := m.decodeAnswer([]byte(`{"output":{"message":{"content":[{"text":"a"}]}},"stopReason":"end_turn"}`)); err != nil || !r.Usage.Estimated || len(r.Warnings) != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
 	for _, body := range []string{``, `{}`, `null`, `<html>`, `{"output":{}}`, `{"output":{"message":{}}`} {
 		if r, err := m.decodeAnswer([]byte(body)); r != nil || llm.CodeOf(err) != llm.ErrMalformedOutput {
 			t.Errorf("%q: %v, %v", body, r, err)
@@ -424,6 +431,9 @@ func TestDetailsOfStreams(t *testing.T) {
 	}
 	if out, ok := Output(r); ok || out != nil {
 		t.Error("a stream has no Converse output")
+	}
+	if _, ok := RawJSON(r); ok {
+		t.Error("a stream has no body")
 	}
 	for _, r := range []*llm.Response{nil, {}, {Raw: "of another"}} {
 		if _, ok := Details(r); ok {

@@ -3,9 +3,12 @@ package bedrock
 import (
 	"io"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
+
+	"github.com/parley-sdk/parley/llm"
 )
 
 // exchange stands between the AWS client and its HTTP client for one call. The SDK
@@ -14,6 +17,7 @@ import (
 // client, leaks goroutines and loses what it does not know (docs/adr).
 type exchange struct {
 	next   bedrockruntime.HTTPClient
+	info   llm.Info // who sends
 	status int
 	header http.Header
 	body   io.ReadCloser // of a success; nil otherwise
@@ -28,6 +32,11 @@ func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 	x.status, x.header = 0, nil // of an attempt before this one
 	if x.next == nil {
 		return nil, invalid("", "nil HTTPClient in the AWS client's options")
+	}
+	if !localOnly(x.next) {
+		if err := llm.MaySend(x.info); err != nil {
+			return nil, err
+		}
 	}
 	if req.Body != nil {
 		// The SDK's body has a WriteTo which, once the SDK has closed it, fails
@@ -69,17 +78,24 @@ func (x *exchange) requestID() string {
 // retryAfter reads how long the service asks to wait: seconds or a date, or
 // milliseconds in Amazon's own header.
 func (x *exchange) retryAfter() time.Duration {
-	if ms, err := time.ParseDuration(x.header.Get("X-Amz-Retry-After") + "ms"); err == nil && ms > 0 {
-		return ms
+	if ms, err := strconv.ParseUint(x.header.Get("X-Amz-Retry-After"), 10, 31); err == nil {
+		return time.Duration(ms) * time.Millisecond
 	}
 	v := x.header.Get("Retry-After")
-	if s, err := time.ParseDuration(v + "s"); err == nil && s > 0 {
-		return s
+	if s, err := strconv.ParseUint(v, 10, 31); err == nil {
+		return time.Duration(s) * time.Second
 	}
 	if at, err := http.ParseTime(v); err == nil {
 		return max(0, time.Until(at))
 	}
 	return 0
+}
+
+// localOnly says whether an HTTP client cannot leave this machine; that of
+// bedrocktest says so.
+func localOnly(c bedrockruntime.HTTPClient) bool {
+	_, ok := c.(interface{ LocalOnly() })
+	return ok
 }
 
 // onlyRead hides every method of a body but two.

@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"iter"
@@ -8,7 +9,7 @@ import (
 	"strings"
 )
 
-// Accumulator builds a [Response] from the events of a stream. The zero value is
+// Accumulator builds a [Response] from the events of one stream. The zero value is
 // ready. It is not safe for concurrent use.
 type Accumulator struct {
 	parts    []*openPart
@@ -27,7 +28,8 @@ type openPart struct {
 }
 
 // Add takes the next event. An event that breaks the grammar of law 6 (see
-// [Model]) is [ErrMalformedOutput], and is left out.
+// [Model]) is [ErrMalformedOutput], and is left out. Parts that are still open at
+// [*Finish] are closed.
 func (a *Accumulator) Add(ev Event) error {
 	if isNil(ev) {
 		return malformed("a nil event")
@@ -155,8 +157,8 @@ func (a *Accumulator) noteUnmapped(ev *ProviderDelta) {
 	}
 }
 
-// Response returns the answer so far; it may be asked for at any time, and belongs
-// to the caller. Before [*Finish] it has no stop reason, its usage is marked as
+// Response returns the answer so far, never nil; it may be asked for at any time, and
+// belongs to the caller. Before [*Finish] it has no stop reason, its usage is marked as
 // estimated, and a tool call that has not ended is malformed unless its arguments
 // are already a whole object.
 func (a *Accumulator) Response() *Response {
@@ -195,22 +197,24 @@ func (o *openPart) build() Part {
 // keeps a call from looking like one without arguments, which may be run.
 const brokenOff = "…"
 
-// toolInput reads a tool call's arguments. Blank arguments are {}, as providers send
-// none for a tool without parameters. Before the call has stopped only a whole
-// object or array is sure not to go on.
+// toolInput reads a tool call's arguments: a JSON object, or they are malformed. An
+// object that is whole cannot go on, so it counts before the call has stopped too.
+// Blank arguments are {}, as providers send none for a tool without parameters.
 func toolInput(text string, stopped bool) (input json.RawMessage, malformed string) {
-	trimmed := strings.TrimSpace(text)
-	switch {
-	case trimmed == "" && stopped:
+	switch blank := strings.TrimSpace(text) == ""; {
+	case blank && stopped:
 		return json.RawMessage("{}"), ""
-	case trimmed == "":
+	case blank:
 		return nil, brokenOff
-	case !json.Valid([]byte(text)):
-		return nil, text
-	case stopped, trimmed[0] == '{', trimmed[0] == '[':
+	case isObject([]byte(text)):
 		return json.RawMessage(text), ""
 	}
 	return nil, text
+}
+
+// isObject says whether text is a JSON object.
+func isObject(text []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{")) && json.Valid(text)
 }
 
 func (o *openPart) setOpaque(v *Opaque) {
@@ -226,7 +230,7 @@ func (o *openPart) setOpaque(v *Opaque) {
 	}
 }
 
-// Tee passes a stream on and keeps what passes. An event that [Accumulator.Add]
+// Tee passes a stream on and keeps what passes, each event before it yields it. An event that [Accumulator.Add]
 // refuses ends the stream with its error.
 func (a *Accumulator) Tee(seq iter.Seq2[Event, error]) iter.Seq2[Event, error] {
 	return Once(func(yield func(Event, error) bool) {

@@ -50,6 +50,7 @@ func TestAccumulator(t *testing.T) {
 		{"call", []llm.Event{start(0, call), &llm.ToolCallDelta{Input: `{"n":9223372036854`}, &llm.ToolCallDelta{Input: `775807}`}},
 			[]llm.Part{&llm.ToolCallPart{ID: "1", Name: "f", Input: json.RawMessage(`{"n":9223372036854775807}`)}}},
 		{"call without arguments", []llm.Event{start(0, call), &llm.ToolCallDelta{Input: " \n"}}, []llm.Part{&llm.ToolCallPart{ID: "1", Name: "f", Input: json.RawMessage(`{}`)}}},
+		{"arguments that are no object", []llm.Event{start(0, call), &llm.ToolCallDelta{Input: `[1]`}}, []llm.Part{&llm.ToolCallPart{ID: "1", Name: "f", Malformed: `[1]`}}},
 		{"malformed call", []llm.Event{start(0, call), &llm.ToolCallDelta{Input: `{"a":`}}, []llm.Part{&llm.ToolCallPart{ID: "1", Name: "f", Malformed: `{"a":`}}},
 	}
 	for _, c := range cases {
@@ -124,8 +125,8 @@ func TestPartialResponse(t *testing.T) {
 	if !errors.Is(err, llm.ErrOverloaded) {
 		t.Fatal(err)
 	}
-	// The arguments 12 may have gone on to 123; an object that is closed may not. A
-	// call without any yet must not look like one that takes none.
+	// An object that is closed cannot go on. A call without arguments yet must not look
+	// like one that takes none.
 	want := &llm.Response{
 		Message: llm.Assistant(llm.Text("so far"), &llm.ToolCallPart{ID: "1", Name: "f", Malformed: "12"},
 			&llm.ToolCallPart{ID: "2", Name: "f", Input: json.RawMessage(`{"a":1}`)}, &llm.ToolCallPart{ID: "3", Name: "f", Malformed: "…"}),

@@ -11,8 +11,8 @@ import (
 // Code classifies an error. A Code is itself an error, so that the constants serve
 // as sentinels that nobody can change: errors.Is(err, llm.ErrRateLimited).
 //
-// [CodeOf] on a nil error is "", which is not a nil error: compare codes, do not
-// return them.
+// Never return llm.CodeOf(err) as an error: for a nil err it is the Code "", which is
+// not a nil error.
 type Code string
 
 // Codes. Whether [IsRetryable] holds for a code by default is said of each;
@@ -38,7 +38,7 @@ const (
 	// ErrUnavailable: the provider could not be reached. Retryable.
 	ErrUnavailable Code = "unavailable"
 	// ErrTimeout: a deadline passed, the caller's, a policy's or the provider's.
-	// Retryable, while the caller's own context lives.
+	// Retryable; whoever retries stops when its own context is done.
 	ErrTimeout Code = "timeout"
 	// ErrCanceled: the caller's context was cancelled. Not retryable.
 	ErrCanceled Code = "canceled"
@@ -79,16 +79,16 @@ func (c Code) retryable() bool {
 // Error is the error of a model. Its text is safe to log.
 type Error struct {
 	Code       Code          // what kind of failure it is; "" counts as that of Err
-	Op         string        // what was being done: "generate", "stream"
-	Provider   string        // who failed, as in [Info]; "" = this process
+	Op         string        // what was being done, for example "generate", "stream", "validate", "load"
+	Provider   string        // the model's provider, as in [Info], also where the call was refused before it was sent
 	Model      string        // the provider's id of the model
-	Message    string        // what went wrong and the way out; a provider's own text goes through [Redact]
+	Message    string        // what went wrong and the way out, often the provider's own text after [Redact]; may be empty
 	RawCode    string        // the provider's own word for the failure: "ThrottlingException"
 	RequestID  string        // the provider's id of the call, for support cases
-	Status     int           // HTTP status; 0 = none was received
+	Status     int           // HTTP status; 0 = none was received, as where nothing was sent
 	RetryAfter time.Duration // how long the provider asks to wait; 0 = it did not say
 	Retryable  *bool         // whether to try again; nil = as Code says
-	Err        error         // the cause, for errors.Is and errors.As; for what is printed of it see Error
+	Err        error         // the cause, for errors.Is and errors.As; most of its text is not printed, so Message says what a reader needs
 }
 
 // Error returns provider, operation, model, code and message, and in brackets status,

@@ -272,7 +272,7 @@ func ExampleImageFile() {
 	fmt.Println(errors.Is(err, os.ErrNotExist))
 	// Output:
 	// image/webp 3
-	// image file: invalid request: none.png: no such file or directory
+	// image file: invalid request: cannot read none.png: no such file or directory
 	// true
 }
 

@@ -5,31 +5,41 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 )
 
-// The storage format is flat objects with "type" first. The tags on the types give
-// their keys; this file adds the type, and json_part.go and json_event.go the
+// The storage format. The tags on the types give the keys; parts and events have
+// their type first: this file adds it, and json_part.go and json_event.go have the
 // unions.
+//
+// encoding/json compacts again what a MarshalJSON returns, at every level. So that a
+// 20 MB image is not copied at each, parts and messages append to one buffer.
 
-// tagged encodes v, which must encode as an object, with "type" as its first key.
-func tagged(typ string, v any) ([]byte, error) {
+// appendTagged appends v, which must encode as an object, with "type" as its first key.
+func appendTagged(dst []byte, typ string, v any) ([]byte, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]byte, 0, len(`{"type":"",`)+len(typ)+len(body))
-	out = append(out, `{"type":"`...)
-	out = append(out, typ...)
-	out = append(out, '"')
+	dst = append(dst, `{"type":"`...)
+	dst = append(dst, typ...)
+	dst = append(dst, '"')
 	if len(body) > len("{}") {
-		out = append(out, ',')
+		dst = append(dst, ',')
 	}
-	return append(out, body[1:]...), nil
+	return append(dst, body[1:]...), nil
 }
 
-// typeOf reads the type of an object.
+func tagged(typ string, v any) ([]byte, error) { return appendTagged(nil, typ, v) }
+
+// typeOf reads the type of an object. What we wrote has it first.
 func typeOf(b []byte) (string, error) {
+	if rest, ok := bytes.CutPrefix(b, []byte(`{"type":"`)); ok {
+		if end := bytes.IndexByte(rest, '"'); end > 0 && bytes.IndexByte(rest[:end], '\\') < 0 {
+			return string(rest[:end]), nil
+		}
+	}
 	var t struct {
 		Type *string `json:"type"`
 	}
@@ -57,8 +67,9 @@ func foreign(data json.RawMessage, typ string) bool {
 func badJSON(message string, cause error) error {
 	if message == "" {
 		message = "not in the storage format"
-		if te, ok := cause.(*json.UnmarshalTypeError); ok {
-			message += fmt.Sprintf(": %s is a %s", te.Field, te.Value)
+		if te, ok := cause.(*json.UnmarshalTypeError); ok && te.Field != "" {
+			field := strings.TrimPrefix(strings.TrimPrefix(te.Field, "plain."), "toolResultJSON.") // what is embedded
+			message += fmt.Sprintf(": %s is a %s", field, te.Value)
 		}
 	}
 	return &Error{Code: ErrInvalidRequest, Op: "load", Message: message, Err: cause}
@@ -66,11 +77,16 @@ func badJSON(message string, cause error) error {
 
 // within adds a step of a path to an error of this file.
 func within(step string, err error) error {
-	if e, ok := err.(*Error); ok {
-		e.Message = step + ": " + e.Message
-		return e
+	e, ok := err.(*Error)
+	if !ok {
+		return err
 	}
-	return err
+	c := *e
+	if !strings.HasPrefix(c.Message, "[") {
+		step += ": "
+	}
+	c.Message = step + c.Message
+	return &c
 }
 
 // duration is a time.Duration that is stored as a string: "1h0m0s".
@@ -84,22 +100,41 @@ func (d *duration) UnmarshalText(b []byte) error {
 	return err
 }
 
+// MarshalJSON encodes the message in the storage format.
 func (m Message) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Role    Role  `json:"role,omitempty"`
-		Content Parts `json:"content,omitempty"`
-	}{m.Role, m.Content})
+	role, err := json.Marshal(m.Role)
+	if err != nil {
+		return nil, err
+	}
+	out := []byte{'{'}
+	if m.Role != "" {
+		out = append(append(out, `"role":`...), role...)
+	}
+	if len(m.Content) > 0 {
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		if out, err = appendParts(append(out, `"content":`...), m.Content); err != nil {
+			return nil, within("content", err)
+		}
+	}
+	return append(out, '}'), nil
 }
 
+// UnmarshalJSON loads a message. Parts of an unknown type become [*ProviderPart].
 func (m *Message) UnmarshalJSON(b []byte) error {
 	var v struct {
-		Role    Role  `json:"role"`
-		Content Parts `json:"content"`
+		Role    Role            `json:"role"`
+		Content json.RawMessage `json:"content"`
 	}
 	if err := json.Unmarshal(b, &v); err != nil {
 		return asBadJSON(err)
 	}
-	*m = Message{v.Role, v.Content}
+	content, err := loadParts(v.Content)
+	if err != nil {
+		return within("content", err)
+	}
+	*m = Message{v.Role, content}
 	return nil
 }
 
@@ -158,18 +193,31 @@ func (r Request) MarshalJSON() ([]byte, error) {
 // asks for them; what does not encode, such as functions, is not stored.
 func (r *Request) UnmarshalJSON(b []byte) error {
 	type plain Request
+	var fresh plain
 	v := struct {
 		*plain
-		System  Parts            `json:"system"`
-		Options []*storedOptions `json:"options"`
-	}{plain: (*plain)(r)}
+		System   json.RawMessage   `json:"system"`
+		Messages []json.RawMessage `json:"messages"`
+		Options  []*storedOptions  `json:"options"`
+	}{plain: &fresh}
 	if err := json.Unmarshal(b, &v); err != nil {
 		return asBadJSON(err)
 	}
-	r.System, r.Options = v.System, nil
-	for _, o := range v.Options {
-		r.Options = append(r.Options, o)
+	var err error
+	if fresh.System, err = loadParts(v.System); err != nil {
+		return within("system", err)
 	}
+	for i, b := range v.Messages {
+		var m Message
+		if err := m.UnmarshalJSON(b); err != nil {
+			return within(fmt.Sprintf("messages[%d]", i), err)
+		}
+		fresh.Messages = append(fresh.Messages, m)
+	}
+	for _, o := range v.Options {
+		fresh.Options = append(fresh.Options, o)
+	}
+	*r = Request(fresh)
 	return nil
 }
 

@@ -8,6 +8,9 @@ import (
 // UnmarshalEvent loads an event. One of an unknown type becomes a [*ProviderDelta]
 // with Index -1.
 func UnmarshalEvent(b []byte) (Event, error) {
+	if !json.Valid(b) {
+		return nil, badJSON("not JSON", nil)
+	}
 	typ, err := typeOf(b)
 	if err != nil {
 		return nil, err
@@ -52,6 +55,7 @@ func (e PartStart) MarshalJSON() ([]byte, error) {
 	return tagged("part_start", plain(e))
 }
 
+// UnmarshalJSON loads the event.
 func (e *PartStart) UnmarshalJSON(b []byte) error {
 	var v struct {
 		Index int             `json:"index"`
@@ -71,26 +75,31 @@ func (e *PartStart) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// MarshalJSON encodes the event in the storage format.
 func (e TextDelta) MarshalJSON() ([]byte, error) {
 	type plain TextDelta
 	return tagged("text_delta", plain(e))
 }
 
+// MarshalJSON encodes the event in the storage format.
 func (e ReasoningDelta) MarshalJSON() ([]byte, error) {
 	type plain ReasoningDelta
 	return tagged("reasoning_delta", plain(e))
 }
 
+// MarshalJSON encodes the event in the storage format.
 func (e ToolCallDelta) MarshalJSON() ([]byte, error) {
 	type plain ToolCallDelta
 	return tagged("tool_call_delta", plain(e))
 }
 
+// MarshalJSON encodes the event in the storage format.
 func (e CitationDelta) MarshalJSON() ([]byte, error) {
 	type plain CitationDelta
 	return tagged("citation_delta", plain(e))
 }
 
+// MarshalJSON encodes the event in the storage format.
 func (e MediaDelta) MarshalJSON() ([]byte, error) {
 	type plain MediaDelta
 	return tagged("media_delta", plain(e))
@@ -106,11 +115,13 @@ func (e ProviderDelta) MarshalJSON() ([]byte, error) {
 	return tagged("provider_delta", plain(e))
 }
 
+// MarshalJSON encodes the event in the storage format.
 func (e PartStop) MarshalJSON() ([]byte, error) {
 	type plain PartStop
 	return tagged("part_stop", plain(e))
 }
 
+// MarshalJSON encodes the event in the storage format.
 func (e UsageUpdate) MarshalJSON() ([]byte, error) {
 	type plain UsageUpdate
 	return tagged("usage_update", plain(e))
@@ -122,6 +133,7 @@ func (e Finish) MarshalJSON() ([]byte, error) {
 		e.Provider, e.Model, e.RequestID, duration(e.Latency), e.Warnings})
 }
 
+// UnmarshalJSON loads the event.
 func (e *Finish) UnmarshalJSON(b []byte) error {
 	var v answerJSON
 	if err := json.Unmarshal(b, &v); err != nil {

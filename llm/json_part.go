@@ -1,6 +1,7 @@
 package llm
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -8,34 +9,56 @@ import (
 
 // MarshalJSON encodes the parts. A nil part, typed or not, is an error.
 func (ps Parts) MarshalJSON() ([]byte, error) {
-	for i, p := range ps {
-		if isNil(p) {
-			return nil, &Error{Code: ErrInvalidRequest, Op: "save", Message: fmt.Sprintf("content[%d]: nil part", i)}
-		}
+	if ps == nil {
+		return []byte("null"), nil
 	}
-	return json.Marshal([]Part(ps))
+	return appendParts(nil, ps)
 }
 
 // UnmarshalJSON loads parts. One of an unknown type becomes a [*ProviderPart].
 func (ps *Parts) UnmarshalJSON(b []byte) error {
-	var raw []json.RawMessage
-	if err := json.Unmarshal(b, &raw); err != nil {
-		return badJSON("", err)
-	}
-	if raw == nil {
-		*ps = nil
-		return nil
-	}
-	parts := make(Parts, len(raw))
-	for i, b := range raw {
-		p, err := unmarshalPart(b)
-		if err != nil {
-			return within(fmt.Sprintf("content[%d]", i), err)
-		}
-		parts[i] = p
+	parts, err := loadParts(b)
+	if err != nil {
+		return err
 	}
 	*ps = parts
 	return nil
+}
+
+func appendParts(dst []byte, parts []Part) ([]byte, error) {
+	dst = append(dst, '[')
+	for i, p := range parts {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		var err error
+		if dst, err = appendPart(dst, p); err != nil {
+			return nil, within(fmt.Sprintf("[%d]", i), err)
+		}
+	}
+	return append(dst, ']'), nil
+}
+
+// loadParts reads a list of parts; nothing and null are no parts.
+func loadParts(b []byte) ([]Part, error) {
+	if b == nil {
+		return nil, nil
+	}
+	var raw []json.RawMessage
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return nil, badJSON("", err)
+	}
+	if raw == nil {
+		return nil, nil
+	}
+	parts := make([]Part, len(raw))
+	for i, b := range raw {
+		var err error
+		if parts[i], err = unmarshalPart(b); err != nil {
+			return nil, within(fmt.Sprintf("[%d]", i), err)
+		}
+	}
+	return parts, nil
 }
 
 func unmarshalPart(b []byte) (Part, error) {
@@ -78,29 +101,46 @@ func asBadJSON(err error) error {
 	return badJSON("", err)
 }
 
-func (p TextPart) MarshalJSON() ([]byte, error) {
-	type plain TextPart
-	return tagged("text", plain(p))
-}
-
-func (p MediaPart) MarshalJSON() ([]byte, error) {
-	type plain MediaPart
-	return tagged("media", plain(p))
-}
-
-func (p DocumentPart) MarshalJSON() ([]byte, error) {
-	type plain DocumentPart
-	return tagged("document", plain(p))
-}
-
-// MarshalJSON encodes the call. Input that is not valid JSON is stored as
-// malformed, so that no history becomes unsaveable.
-func (p ToolCallPart) MarshalJSON() ([]byte, error) {
-	type plain ToolCallPart
-	if p.Input != nil && !json.Valid(p.Input) {
-		p.Input, p.Malformed = nil, string(p.Input)
+// appendPart appends a part in the storage format.
+func appendPart(dst []byte, p Part) ([]byte, error) {
+	if isNil(p) {
+		return nil, &Error{Code: ErrInvalidRequest, Op: "save", Message: "nil part"}
 	}
-	return tagged("tool_call", plain(p))
+	switch p := p.(type) {
+	case *TextPart:
+		type plain TextPart
+		return appendTagged(dst, "text", (*plain)(p))
+	case *MediaPart:
+		type plain MediaPart
+		return appendTagged(dst, "media", (*plain)(p))
+	case *DocumentPart:
+		type plain DocumentPart
+		return appendTagged(dst, "document", (*plain)(p))
+	case *ToolCallPart:
+		type plain ToolCallPart
+		c := *p
+		if c.Input != nil && !isObject(c.Input) {
+			// So that no history becomes unsaveable.
+			c.Input, c.Malformed = nil, string(c.Input)
+		}
+		return appendTagged(dst, "tool_call", (*plain)(&c))
+	case *ToolResultPart:
+		return appendTagged(dst, "tool_result", toolResultJSON{p.CallID, p.Name, p.Content, p.IsError})
+	case *ReasoningPart:
+		type plain ReasoningPart
+		return appendTagged(dst, "reasoning", (*plain)(p))
+	case *CachePointPart:
+		return appendTagged(dst, "cache_point", cachePointJSON{duration(p.TTL)})
+	case *ProviderPart:
+		type plain ProviderPart
+		if p.Provider == "" && foreign(p.Data, p.Kind) {
+			var b bytes.Buffer
+			err := json.Compact(&b, p.Data)
+			return append(dst, b.Bytes()...), err
+		}
+		return appendTagged(dst, "provider", (*plain)(p))
+	}
+	return nil, &Error{Code: ErrInternal, Op: "save", Message: fmt.Sprintf("a %T has no stored form", p)}
 }
 
 type toolResultJSON struct {
@@ -110,32 +150,50 @@ type toolResultJSON struct {
 	IsError bool   `json:"is_error,omitempty"`
 }
 
-func (p ToolResultPart) MarshalJSON() ([]byte, error) {
-	return tagged("tool_result", toolResultJSON{p.CallID, p.Name, p.Content, p.IsError})
-}
-
-func (p *ToolResultPart) UnmarshalJSON(b []byte) error {
-	var v toolResultJSON
-	if err := json.Unmarshal(b, &v); err != nil {
-		return asBadJSON(err)
-	}
-	*p = ToolResultPart{v.CallID, v.Name, v.Content, v.IsError}
-	return nil
-}
-
-func (p ReasoningPart) MarshalJSON() ([]byte, error) {
-	type plain ReasoningPart
-	return tagged("reasoning", plain(p))
-}
-
 type cachePointJSON struct {
 	TTL duration `json:"ttl,omitzero"`
 }
 
-func (p CachePointPart) MarshalJSON() ([]byte, error) {
-	return tagged("cache_point", cachePointJSON{duration(p.TTL)})
+// MarshalJSON encodes the part in the storage format.
+func (p TextPart) MarshalJSON() ([]byte, error) { return appendPart(nil, &p) }
+
+// MarshalJSON encodes the part in the storage format.
+func (p MediaPart) MarshalJSON() ([]byte, error) { return appendPart(nil, &p) }
+
+// MarshalJSON encodes the part in the storage format.
+func (p DocumentPart) MarshalJSON() ([]byte, error) { return appendPart(nil, &p) }
+
+// MarshalJSON encodes the call in the storage format. Input that is not a JSON object
+// is stored as malformed.
+func (p ToolCallPart) MarshalJSON() ([]byte, error) { return appendPart(nil, &p) }
+
+// MarshalJSON encodes the result in the storage format.
+func (p ToolResultPart) MarshalJSON() ([]byte, error) { return appendPart(nil, &p) }
+
+// UnmarshalJSON loads a result.
+func (p *ToolResultPart) UnmarshalJSON(b []byte) error {
+	var v struct {
+		toolResultJSON
+		Content json.RawMessage `json:"content"`
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		return asBadJSON(err)
+	}
+	content, err := loadParts(v.Content)
+	if err != nil {
+		return within("content", err)
+	}
+	*p = ToolResultPart{v.CallID, v.Name, content, v.IsError}
+	return nil
 }
 
+// MarshalJSON encodes the part in the storage format.
+func (p ReasoningPart) MarshalJSON() ([]byte, error) { return appendPart(nil, &p) }
+
+// MarshalJSON encodes the part in the storage format.
+func (p CachePointPart) MarshalJSON() ([]byte, error) { return appendPart(nil, &p) }
+
+// UnmarshalJSON loads a cache point.
 func (p *CachePointPart) UnmarshalJSON(b []byte) error {
 	var v cachePointJSON
 	if err := json.Unmarshal(b, &v); err != nil {
@@ -145,12 +203,6 @@ func (p *CachePointPart) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// MarshalJSON encodes the part; one that was loaded from an unknown type is saved
-// as it was.
-func (p ProviderPart) MarshalJSON() ([]byte, error) {
-	type plain ProviderPart
-	if p.Provider == "" && foreign(p.Data, p.Kind) {
-		return p.Data, nil
-	}
-	return tagged("provider", plain(p))
-}
+// MarshalJSON encodes the part in the storage format; one that was loaded from an
+// unknown type is saved as it was.
+func (p ProviderPart) MarshalJSON() ([]byte, error) { return appendPart(nil, &p) }

@@ -268,19 +268,33 @@ func TestUnknownKinds(t *testing.T) {
 
 func TestLoadRefuses(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
-		{`[{"text":"SECRET"}]`, "content[0]: an object without a type"},
-		{`[{"type":"text"},{"type":7}]`, "content[1]: not in the storage format"},
-		{`[null]`, "content[0]: an object without a type"},
-		{`["SECRET"]`, "content[0]: not in the storage format"},
+		{`[{"text":"SECRET"}]`, "[0]: an object without a type"},
+		{`[{"type":"text"},{"type":7}]`, "[1]: not in the storage format"},
+		{`[null]`, "[0]: an object without a type"},
+		{`["SECRET"]`, "[0]: not in the storage format"},
 		{`{"SECRET":1}`, "not in the storage format"},
-		{`[{"type":"tool_result","content":[{"type":"text"},{"x":1}]}]`, "content[0]: content[1]: an object without a type"},
-		{`[{"type":"text","text":{"SECRET":1}}]`, "content[0]: not in the storage format"},
-		{`[{"type":"cache_point","ttl":"SECRET"}]`, "content[0]: not in the storage format"},
+		{`[{"type":"tool_result","content":[{"type":"text"},{"x":1}]}]`, "[0]: content[1]: an object without a type"},
+		{`[{"type":"text","text":{"SECRET":1}}]`, "[0]: not in the storage format"},
+		{`[{"type":"cache_point","ttl":"SECRET"}]`, "[0]: not in the storage format"},
 	} {
 		var ps llm.Parts
 		err := json.Unmarshal([]byte(c.in), &ps)
 		if llm.CodeOf(err) != llm.ErrInvalidRequest || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "SECRET") {
 			t.Errorf("%s: %v", c.in, err)
+		}
+	}
+	for _, c := range []struct{ in, want string }{
+		{`{"system":[7]}`, "system[0]: not in the storage format"},
+		{`{"messages":[{"role":"user"},{"content":[{"type":"text"},{}]}]}`, "messages[1]: content[1]: an object without a type"},
+		{`{"messages":[{"role":7}]}`, "messages[0]: not in the storage format: role is a number"},
+		{`{"max_tokens":"SECRET"}`, "not in the storage format: max_tokens is a string"},
+	} {
+		r := &llm.Request{MaxTokens: 5, Temperature: new(0.5)}
+		if err := json.Unmarshal([]byte(c.in), r); llm.CodeOf(err) != llm.ErrInvalidRequest || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "SECRET") {
+			t.Errorf("%s: %v", c.in, err)
+		}
+		if r.MaxTokens != 5 || len(r.Messages) > 0 {
+			t.Errorf("%s: half a request is left: %+v", c.in, r)
 		}
 	}
 	for _, in := range []string{``, `{`, `null`, `7`, `{"type":""}`, `{"type":"part_start"}`, `{"type":"part_start","part":null}`, `{"type":"part_start","part":{"type":7}}`, `{"type":"finish","latency":"x"}`} {
@@ -313,6 +327,18 @@ func TestBrokenInputIsSavedAsMalformed(t *testing.T) {
 	}
 	if string(call.Input) != `{"a` {
 		t.Error("the part changed")
+	}
+}
+
+// Loading into a request replaces it, and does not write through what it shares.
+func TestLoadReplaces(t *testing.T) {
+	a := llm.Request{MaxTokens: 5, Temperature: new(0.5), Messages: []llm.Message{llm.UserText("x")}}
+	b := a
+	if err := json.Unmarshal([]byte(`{"temperature":0.9}`), &b); err != nil {
+		t.Fatal(err)
+	}
+	if *a.Temperature != 0.5 || b.MaxTokens != 0 || b.Messages != nil || *b.Temperature != 0.9 {
+		t.Errorf("%v %+v", *a.Temperature, b)
 	}
 }
 

@@ -6,8 +6,8 @@ import (
 )
 
 // ImageFile reads an image file: png, jpeg, gif or webp, told by its first bytes
-// and not by its name. It is an [ErrInvalidRequest] where the file cannot be read
-// or is something else; errors.Is(err, fs.ErrNotExist) and its kin still hold. The
+// and not by its name. The error is an [ErrInvalidRequest] where the file cannot be
+// read or is something else; errors.Is(err, fs.ErrNotExist) and its kin still hold. The
 // part is nil only with an error.
 func ImageFile(path string) (*MediaPart, error) {
 	fail := func(message string, err error) (*MediaPart, error) {
@@ -15,26 +15,26 @@ func ImageFile(path string) (*MediaPart, error) {
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return fail(path, err)
+		return fail("cannot read "+path, err)
 	}
 	// A pipe or a device would block, or never end.
 	if !info.Mode().IsRegular() {
-		return fail(path+": not a regular file", nil)
+		return fail("not a regular file: "+path, nil)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return fail(path, err)
+		return fail("cannot read "+path, err)
 	}
 	switch t := DetectMediaType(data); t {
 	case "image/png", "image/jpeg", "image/gif", "image/webp":
 		return &MediaPart{MediaType: t, Data: data}, nil
 	}
-	return fail(path+": not a png, jpeg, gif or webp image", nil)
+	return fail("not a png, jpeg, gif or webp image: "+path, nil)
 }
 
 // DetectMediaType tells the media type of a file from its first bytes: images
-// (png, jpeg, gif, webp), video (mp4, quicktime, webm, matroska, flv), sound (mp3,
-// wav, flac, ogg, aac) and pdf. It returns "" for anything else.
+// (png, jpeg, gif, webp, heic, avif), video (mp4, quicktime, 3gpp, webm, matroska,
+// flv), sound (mp3, mp4, wav, flac, ogg, aac) and pdf. It returns "" for anything else.
 //
 // The table is our own because that of net/http brings a whole HTTP stack into
 // programs that need this package alone.
@@ -55,6 +55,12 @@ func DetectMediaType(data []byte) string {
 		return "audio/wav"
 	case has(0, "%PDF-"):
 		return "application/pdf"
+	case has(4, "ftypheic"), has(4, "ftypheix"), has(4, "ftypmif1"), has(4, "ftypmsf1"):
+		return "image/heic"
+	case has(4, "ftypavif"), has(4, "ftypavis"):
+		return "image/avif"
+	case has(4, "ftyp3g"):
+		return "video/3gpp"
 	case has(4, "ftypM4A"):
 		return "audio/mp4"
 	case has(4, "ftypqt"):

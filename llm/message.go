@@ -26,7 +26,8 @@ func User(parts ...Part) Message { return Message{Role: RoleUser, Content: parts
 // writes itself.
 func Assistant(parts ...Part) Message { return Message{Role: RoleAssistant, Content: parts} }
 
-// System returns an instruction for the middle of a conversation; see [RoleSystem].
+// System returns an instruction for the middle of a conversation, which not every
+// provider takes. It is not the system prompt: that is [Request.System].
 func System(parts ...Part) Message { return Message{Role: RoleSystem, Content: parts} }
 
 // UserText returns a user message with one text part.

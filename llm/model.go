@@ -10,7 +10,8 @@ import (
 //
 // Whoever implements it keeps these laws; package llmtest checks them all.
 //
-//  1. It is safe for concurrent use, and neither changes nor keeps the request.
+//  1. It is safe for concurrent use, and neither changes nor keeps the request. (The
+//     caller leaves the request alone until Generate returns, or the loop ends.)
 //  2. Its constructor does no I/O. Stream sends nothing before the first iteration
 //     and its sequence may be ranged once: a second range yields [ErrStreamReused].
 //  3. Generate returns what [Collect] makes of Stream.
@@ -23,8 +24,8 @@ import (
 //  6. Part indices are dense, ascend where parts start, and may interleave. Text,
 //     reasoning and tool input arrive in deltas only; other parts may arrive whole
 //     in [*PartStart]. Every part stops before [*Finish]. A rune is never split
-//     between deltas. A [*UsageUpdate] may come first and does not count as the
-//     first event.
+//     between deltas. A [*UsageUpdate] may come before everything else; timers
+//     and retries that wait for the first event pass over it.
 //  7. Nothing is lost in silence. What changes the meaning of a request and cannot
 //     be honoured is [ErrUnsupported]; what only tunes it is a [Warning]. Blocks
 //     and deltas that the vocabulary lacks are [*ProviderPart] and [*ProviderDelta].
@@ -32,8 +33,8 @@ import (
 //     credential.
 //  9. A call that fails keeps what is known: the partial message and the usage so
 //     far, the latter marked as estimated.
-//  10. Tool arguments that are not valid JSON are [ToolCallPart.Malformed]. Empty
-//     arguments are {}. A call that the provider runs itself is never a
+//  10. Tool arguments that are not a JSON object, or broke off, are
+//     [ToolCallPart.Malformed]. Empty arguments are {}. A call that the provider runs itself is never a
 //     [*ToolCallPart].
 //  11. A returned response belongs to the caller; whoever keeps it keeps a
 //     [Response.Clone]. Events, and the parts in them, never change once yielded.

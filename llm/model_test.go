@@ -122,7 +122,8 @@ func TestSetOptions(t *testing.T) {
 	second.SetOptions(&imposter{})
 	second.SetOptions(nil)
 	second.SetOptions((*options)(nil))
-	if len(second.Options) != 2 || second.Options[1] != llm.ProviderOptions(&imposter{}) && second.Options[1].ProviderName() != "p" {
+	second.SetOptions(&acmeOptions{})
+	if _, ok := second.Options[0].(*imposter); !ok || len(second.Options) != 3 {
 		t.Errorf("%v", second.Options)
 	}
 	if _, ok := first.Options[0].(*options); !ok || len(first.Options) != 2 {
@@ -257,6 +258,7 @@ func TestDetectMediaType(t *testing.T) {
 	for want, data := range map[string]string{
 		"image/png": "\x89PNG\r\n\x1a\nrest", "image/jpeg": "\xff\xd8\xff\xe0", "image/gif": "GIF89a..", "image/webp": "RIFF....WEBPVP8 ",
 		"audio/wav": "RIFF....WAVEfmt ", "application/pdf": "%PDF-1.7", "video/mp4": "\x00\x00\x00\x20ftypisom", "audio/mp4": "\x00\x00\x00\x20ftypM4A ",
+		"image/heic": "\x00\x00\x00\x18ftypheic", "image/avif": "\x00\x00\x00\x20ftypavif", "video/3gpp": "\x00\x00\x00\x18ftyp3gp5",
 		"video/quicktime": "\x00\x00\x00\x14ftypqt  ", "video/webm": "\x1aE\xdf\xa3\x9fB\x86\x81\x01B\xf7\x81\x01B\xf2\x81\x04B\xf3\x81\x08B\x82\x84webm",
 		"video/x-matroska": "\x1aE\xdf\xa3\xa3B\x86\x81\x01matroska", "video/x-flv": "FLV\x01", "audio/flac": "fLaC", "audio/ogg": "OggS",
 		"audio/aac": "\xff\xf1P", "audio/mpeg": "ID3\x03", "": "RIFF",

@@ -18,11 +18,11 @@ type TextPart struct {
 	Opaque    *Opaque    `json:"opaque,omitempty"`
 }
 
-// MediaPart is an image, a video or a sound, given by its bytes or by a URI.
+// MediaPart is an image, a video or a sound. Exactly one of Data and URI is set.
 type MediaPart struct {
-	MediaType string  `json:"media_type,omitempty"` // "image/png"; where empty, backends take [DetectMediaType] of Data
+	MediaType string  `json:"media_type,omitempty"` // "image/png"; where empty, backends take [DetectMediaType] of Data, and refuse what it does not know
 	Data      []byte  `json:"data,omitempty"`       // the file's bytes, not base64
-	URI       string  `json:"uri,omitempty"`        // instead of Data, in a scheme that the backend reads: "s3://bucket/key"
+	URI       string  `json:"uri,omitempty"`        // in a scheme that the provider reads, as "s3://bucket/key"; nothing is fetched here
 	Opaque    *Opaque `json:"opaque,omitempty"`
 }
 
@@ -39,26 +39,28 @@ type DocumentPart struct {
 }
 
 // ToolCallPart is the model's request that the application run a tool. It is
-// answered with a [*ToolResultPart] of the same id in the next user message.
+// answered with a [*ToolResultPart] of the same id in the next user message. In a
+// model's answer exactly one of Input and Malformed is set. A malformed call, whose
+// arguments are no JSON object or broke off ("…" = before any came), must not be run.
 type ToolCallPart struct {
 	ID        string          `json:"id,omitempty"`
 	Name      string          `json:"name,omitempty"`
-	Input     json.RawMessage `json:"input,omitempty"`     // the arguments, a JSON object with every digit kept; nil means {} unless Malformed is set
-	Malformed string          `json:"malformed,omitempty"` // the arguments as received, where they are not valid JSON or broke off ("…" = before any came); Input is then nil, and the call must not be run
+	Input     json.RawMessage `json:"input,omitempty"`     // the arguments, a JSON object with every digit kept; nil means {}
+	Malformed string          `json:"malformed,omitempty"` // the arguments as received, where they are no JSON object
 	Opaque    *Opaque         `json:"opaque,omitempty"`
 }
 
 // ToolResultPart is the application's answer to a [*ToolCallPart].
 type ToolResultPart struct {
 	CallID  string `json:"call_id,omitempty"`
-	Name    string `json:"name,omitempty"` // the tool's name; some providers want it
+	Name    string `json:"name,omitempty"` // the tool's name; may be empty, the call has it
 	Content []Part `json:"content,omitempty"`
 	IsError bool   `json:"is_error,omitempty"` // the tool failed, and Content says how
 }
 
 // ReasoningPart is the model's reasoning before its answer. Providers that sign it
-// want it back unchanged; Opaque names the one whose signature it is, and no other
-// backend sends it.
+// want it back unchanged; Opaque names the one whose it is, and other backends leave
+// the whole part out, with a warning.
 type ReasoningPart struct {
 	Text      string  `json:"text,omitempty"`
 	Signature string  `json:"signature,omitempty"`
@@ -66,9 +68,11 @@ type ReasoningPart struct {
 	Opaque    *Opaque `json:"opaque,omitempty"`
 }
 
-// CachePointPart marks the end of a prefix that the provider may cache.
+// CachePointPart marks the end of a prefix that the provider may cache: tools, then
+// the system prompt, then messages. It stands among the parts of the system prompt or
+// of a message; [Tool].Cache is one after a tool.
 type CachePointPart struct {
-	TTL time.Duration // how long to keep it; 0 is the provider's default
+	TTL time.Duration // how long to keep it, often 5m or 1h; 0 is the provider's default
 }
 
 // ProviderPart is a block for which the neutral vocabulary has no word: a feature
@@ -106,10 +110,10 @@ type Citation struct {
 	Source   string          `json:"source,omitempty"`   // the source's name or id
 	URL      string          `json:"url,omitempty"`      // where Kind is "web"
 	Text     string          `json:"text,omitempty"`     // the passage cited
-	Document *int            `json:"document,omitempty"` // which document or search result of the request, from 0
-	Start    *int            `json:"start,omitempty"`    // where the passage starts, in the unit of Kind
-	End      *int            `json:"end,omitempty"`
-	Data     json.RawMessage `json:"data,omitempty"` // the citation in the provider's form, where the fields above do not hold all of it
+	Document *int            `json:"document,omitempty"` // which document or search result of the request, from 0, as the provider counts
+	Start    *int            `json:"start,omitempty"`    // where the passage starts: a character, page or chunk, as Kind says
+	End      *int            `json:"end,omitempty"`      // where it ends, as the provider counts
+	Data     json.RawMessage `json:"data,omitempty"`     // the citation in the provider's form, where the fields above do not hold all of it
 }
 
 // Parts is a list of parts with a JSON codec, for fields of your own structs: a
@@ -120,7 +124,7 @@ type Parts []Part
 func Text(s string) *TextPart { return &TextPart{Text: s} }
 
 // Image returns an image part. Where mediaType is empty it is detected, see
-// [DetectMediaType].
+// [DetectMediaType]. For video and sound write a [MediaPart].
 func Image(mediaType string, data []byte) *MediaPart {
 	if mediaType == "" {
 		mediaType = DetectMediaType(data)

@@ -66,7 +66,7 @@ func (r random) part(nested bool) llm.Part {
 	case 4:
 		return &llm.ProviderPart{Provider: "p", Kind: r.name(), Data: r.raw()}
 	case 5:
-		call := &llm.ToolCallPart{ID: r.name(), Name: r.name(), Input: r.raw(), Opaque: r.opaque()}
+		call := &llm.ToolCallPart{ID: r.name(), Name: r.name(), Input: json.RawMessage(`{"b":1.50,"a":9223372036854775807}`), Opaque: r.opaque()}
 		if r.IntN(3) == 0 {
 			call.Input, call.Malformed = nil, `{"city":"Os`
 		}

@@ -8,8 +8,9 @@ import (
 
 const maxMessage = 256 // bytes of a provider's text that an error shows
 
-// Redact makes a provider's error text safe to keep and to log. Providers quote the
-// request in it, so quoted values become "…"; line breaks and control characters
+// Redact makes a provider's error text safe to keep and to log. It is for error texts
+// only: it does not find secrets in prompts or answers. Providers quote the request in
+// what they say of errors, so quoted values become "…"; line breaks and control characters
 // become spaces; and it is cut to 256 bytes. Backends pass through it what they put
 // into [Error.Message].
 func Redact(text string) string {

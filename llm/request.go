@@ -8,8 +8,8 @@ import (
 	"slices"
 )
 
-// Request is one call of a model. Only Messages is needed. A nil or zero field is
-// not sent: the provider's default holds.
+// Request is one call of a model. Messages are usually all that is needed. A nil or
+// zero field is not sent: the provider's default holds.
 //
 // A model neither changes nor keeps a request, so one may be used for several
 // calls, also at once. It may be copied by assignment; [Request.Clone] copies deep.
@@ -19,7 +19,7 @@ type Request struct {
 	Tools         []Tool            `json:"tools,omitempty"`          // what the model may ask the application to run
 	ToolChoice    ToolChoice        `json:"tool_choice,omitzero"`     // whether it must; the zero value leaves it to the model
 	MaxTokens     int               `json:"max_tokens,omitempty"`     // most tokens to generate, reasoning included; 0 = the provider's default
-	Temperature   *float64          `json:"temperature,omitempty"`    // randomness, 0 = least: new(0.0); nil = unset
+	Temperature   *float64          `json:"temperature,omitempty"`    // randomness, 0 = least: new(0.0), as of Go 1.26; nil = unset
 	TopP          *float64          `json:"top_p,omitempty"`          // nucleus sampling, 0 to 1; nil = unset
 	TopK          *int              `json:"top_k,omitempty"`          // sample from the K likeliest tokens; nil = unset
 	StopSequences []string          `json:"stop_sequences,omitempty"` // texts that end the answer
@@ -62,11 +62,13 @@ const (
 )
 
 // OutputFormat asks for an answer that is JSON and satisfies a schema, strictly where
-// the provider can hold the model to it.
+// the provider can hold the model to it. The JSON is [Response.Text]; whether it
+// satisfies the schema is not checked here. Look at the stop reason first: an answer
+// that was cut, or refused, is not JSON.
 type OutputFormat struct {
 	Name        string          `json:"name,omitempty"` // 1 to 64 letters, digits, _ and - are taken everywhere; may be empty
 	Description string          `json:"description,omitempty"`
-	Schema      json.RawMessage `json:"schema,omitempty"` // JSON Schema, an object
+	Schema      json.RawMessage `json:"schema,omitempty"` // JSON Schema, an object; required
 }
 
 // Reasoning asks for reasoning before the answer. The zero value turns it on, with
@@ -74,7 +76,7 @@ type OutputFormat struct {
 // [EffortNone] turns it off.
 type Reasoning struct {
 	Effort       string `json:"effort,omitempty"`        // one of the Effort constants, or the provider's own word
-	BudgetTokens int    `json:"budget_tokens,omitempty"` // most tokens to reason with; 0 = the provider's default
+	BudgetTokens int    `json:"budget_tokens,omitempty"` // most tokens to reason with, part of MaxTokens; 0 = the provider's default. Set one or the other: providers know one
 }
 
 // Efforts that most providers know.
@@ -97,8 +99,8 @@ type ProviderOptions interface {
 // OptionsFor returns the request's options of type T, and whether there are any.
 // It is an [ErrInvalidRequest] where the options for T's provider have another
 // type: a backend that ignored them would break law 7 of [Model]. Options of a
-// request that was loaded from JSON are decoded into T. For an interface T the first
-// value that implements it is returned.
+// request that was loaded from JSON are decoded into T. If T is an interface type, the
+// first value that implements it is returned.
 func OptionsFor[T ProviderOptions](r *Request) (T, bool, error) {
 	var zero T
 	if r == nil {
@@ -134,13 +136,14 @@ func (r *Request) SetOptions(o ProviderOptions) {
 	if isNil(o) {
 		return
 	}
-	fresh := make([]ProviderOptions, 0, len(r.Options)+1)
-	for _, old := range r.Options {
-		if isNil(old) || old.ProviderName() != o.ProviderName() {
-			fresh = append(fresh, old)
-		}
+	fresh := slices.Clone(r.Options)
+	i := slices.IndexFunc(fresh, func(old ProviderOptions) bool { return !isNil(old) && old.ProviderName() == o.ProviderName() })
+	if i < 0 {
+		fresh = append(slices.Clip(fresh), o)
+	} else {
+		fresh[i] = o
 	}
-	r.Options = append(fresh, o)
+	r.Options = fresh
 }
 
 // Clone returns a copy that shares no struct, slice, map or part with the

@@ -20,7 +20,7 @@ type Response struct {
 	Raw           any           // the provider's own response, see the backend; not stored; nil once a wrapper changed the content
 }
 
-// Text returns the text of the answer: its text parts, joined.
+// Text returns the text of the answer: its text parts, joined without a separator.
 func (r *Response) Text() string {
 	var b strings.Builder
 	for p := range partsOf[*TextPart](r) {
@@ -30,12 +30,14 @@ func (r *Response) Text() string {
 }
 
 // ToolCalls returns the calls that the application must answer, malformed ones
-// included. They are the parts of Message, not copies.
+// included. An answer cut by [StopMaxTokens] may hold some too. They are the parts of
+// Message, not copies.
 func (r *Response) ToolCalls() []*ToolCallPart {
 	return slices.Collect(partsOf[*ToolCallPart](r))
 }
 
-// Reasoning returns the text of the model's reasoning: its reasoning parts, joined.
+// Reasoning returns the text of the model's reasoning: its reasoning parts, joined
+// without a separator.
 func (r *Response) Reasoning() string {
 	var b strings.Builder
 	for p := range partsOf[*ReasoningPart](r) {

@@ -52,7 +52,7 @@ func Collect(seq iter.Seq2[Event, error]) (*Response, error) {
 }
 
 // TextStream yields the text of a stream as it arrives; joined, it is
-// [Response.Text]. Other events are passed over: to keep them, put an
+// [Response.Text], unless several text parts arrive interleaved. Other events are passed over: to keep them, put an
 // [Accumulator] in between with Tee. A stream that ends without [*Finish] yields
 // [ErrIncomplete] last.
 func TextStream(seq iter.Seq2[Event, error]) iter.Seq2[string, error] {
@@ -83,7 +83,9 @@ func TextStream(seq iter.Seq2[Event, error]) iter.Seq2[string, error] {
 }
 
 // Events returns the response as a stream, for models and caches that have the
-// whole answer at once. Collect(r.Events()) equals r. It is for one range.
+// whole answer at once. Collect(r.Events()) equals r. It is for one range. A response
+// that came with an error, which has no stop reason and estimated usage, ends with
+// [ErrIncomplete] again, so that nobody takes it for whole.
 func (r *Response) Events() iter.Seq2[Event, error] {
 	return Once(func(yield func(Event, error) bool) {
 		if r == nil {
@@ -98,6 +100,12 @@ func (r *Response) Events() iter.Seq2[Event, error] {
 			if !partEvents(i, p, func(ev Event) bool { return yield(ev, nil) }) {
 				return
 			}
+		}
+		if r.StopReason == "" && r.Usage.Estimated {
+			if yield(&UsageUpdate{Usage: r.Usage}, nil) {
+				yield(nil, incomplete())
+			}
+			return
 		}
 		yield(&Finish{
 			StopReason: r.StopReason, RawStopReason: r.RawStopReason, Usage: r.Usage,

@@ -23,6 +23,21 @@ func TestEventsCollectToTheSame(t *testing.T) {
 	}
 }
 
+// What was not whole does not become so by being streamed again.
+func TestEventsOfPartialResponses(t *testing.T) {
+	partial, err := llm.Collect(play(llm.ErrOverloaded, &llm.PartStart{Part: &llm.TextPart{}}, &llm.TextDelta{Text: "cut"}, &llm.PartStop{}))
+	if err == nil {
+		t.Fatal("no error")
+	}
+	again, err := llm.Collect(partial.Events())
+	if llm.CodeOf(err) != llm.ErrIncomplete {
+		t.Errorf("%v", err)
+	}
+	if diff := cmp.Diff(partial, again); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestEventsOfBadResponses(t *testing.T) {
 	var none *llm.Response
 	for _, r := range []*llm.Response{none, {Message: llm.Assistant(nil)}, {Message: llm.Assistant((*llm.TextPart)(nil))}} {

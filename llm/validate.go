@@ -14,7 +14,8 @@ import (
 // It finds every fault at once; the error is an [ErrInvalidRequest] that names each
 // with its path, such as messages[2].content[0]. Backends validate what they are
 // given, so calling it first is optional. Rules of one provider (empty messages,
-// blank text, sizes, media types) are that backend's to judge.
+// blank text, order of roles, calls without results, sizes, media types) are that
+// backend's to judge.
 func (r *Request) Validate() error {
 	if r == nil {
 		return &Error{Code: ErrInvalidRequest, Op: "validate", Message: "nil request"}
@@ -44,7 +45,7 @@ func (f *faults) message(m Message) {
 	default:
 		f.add("role", "not a role: use RoleUser, RoleAssistant or RoleSystem")
 	}
-	if len(m.Content) == 0 {
+	if len(m.Content) == 0 && m.Role != RoleAssistant { // models do answer nothing
 		f.add("content", "empty")
 	}
 	for i, p := range m.Content {
@@ -67,12 +68,22 @@ func (f *faults) part(p Part, role Role) {
 	switch p := p.(type) {
 	case *TextPart:
 		f.utf8("text", p.Text)
+		for i, c := range p.Citations {
+			f.enter("citations", i)
+			for _, s := range []string{c.Kind, c.Title, c.Source, c.URL, c.Text} {
+				f.utf8("", s)
+			}
+			f.json("data", c.Data)
+			f.leave()
+		}
+		f.opaque(p.Opaque)
 	case *MediaPart:
-		f.sources(len(p.Data) > 0, p.URI != "")
+		f.sources("no data and no URI", len(p.Data) > 0, p.URI != "")
 		f.utf8("media_type", p.MediaType)
 		f.utf8("uri", p.URI)
+		f.opaque(p.Opaque)
 	case *DocumentPart:
-		f.sources(len(p.Data) > 0, p.URI != "", p.Text != "")
+		f.sources("no data, no URI and no text", len(p.Data) > 0, p.URI != "", p.Text != "")
 		f.utf8("name", p.Name)
 		f.utf8("media_type", p.MediaType)
 		f.utf8("uri", p.URI)
@@ -88,6 +99,7 @@ func (f *faults) part(p Part, role Role) {
 		}
 		f.utf8("text", p.Text)
 		f.utf8("signature", p.Signature)
+		f.opaque(p.Opaque)
 	case *CachePointPart:
 		f.cachePoint(p)
 	case *ProviderPart:
@@ -104,10 +116,14 @@ func (f *faults) toolCall(p *ToolCallPart, role Role) {
 	}
 	f.required("id", p.ID)
 	f.required("name", p.Name)
-	if p.Malformed != "" && p.Input != nil {
+	switch {
+	case p.Input == nil:
+	case p.Malformed != "":
 		f.add("input", "set beside malformed: a call has one or the other")
+	case !isObject(p.Input):
+		f.add("input", "not a JSON object")
 	}
-	f.json("input", p.Input)
+	f.opaque(p.Opaque)
 }
 
 func (f *faults) toolResult(p *ToolResultPart, role Role) {
@@ -125,6 +141,12 @@ func (f *faults) toolResult(p *ToolResultPart, role Role) {
 			f.part(c, "")
 		}
 		f.leave()
+	}
+}
+
+func (f *faults) opaque(o *Opaque) {
+	if o != nil {
+		f.json("opaque.data", o.Data)
 	}
 }
 
@@ -308,16 +330,16 @@ func (f *faults) json(field string, raw json.RawMessage) {
 
 func (f *faults) schema(field string, raw json.RawMessage) {
 	switch {
-	case len(raw) == 0:
-	case !json.Valid(raw):
-		f.add(field, "not valid JSON")
-	case !strings.HasPrefix(strings.TrimLeft(string(raw), " \t\r\n"), "{"):
+	case len(raw) == 0, isObject(raw):
+	case json.Valid(raw):
 		f.add(field, "not a JSON Schema object")
+	default:
+		f.add(field, "not valid JSON")
 	}
 }
 
 // sources checks that exactly one source of a part's content is set.
-func (f *faults) sources(set ...bool) {
+func (f *faults) sources(none string, set ...bool) {
 	n := 0
 	for _, s := range set {
 		if s {
@@ -326,8 +348,8 @@ func (f *faults) sources(set ...bool) {
 	}
 	switch {
 	case n == 0:
-		f.add("", "no data and no URI")
+		f.add("", "%s", none)
 	case n > 1:
-		f.add("", "more than one of data, URI and text")
+		f.add("", "more than one source")
 	}
 }

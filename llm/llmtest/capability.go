@@ -56,6 +56,7 @@ const (
 	ToolResultImages  Capability = "tool_result_images" // an image in a tool's result
 	ToolResultErrors  Capability = "tool_result_errors" // ToolResultPart.IsError
 	SystemMessages    Capability = "system_messages"    // llm.RoleSystem in mid-conversation
+	MaxTokens         Capability = "max_tokens"         // Request.MaxTokens
 	Temperature       Capability = "temperature"        // Request.Temperature
 	TopP              Capability = "top_p"              // Request.TopP
 	TopK              Capability = "top_k"              // Request.TopK
@@ -77,13 +78,18 @@ const (
 	ProviderEvents     Capability = "provider_events"      // events of a stream that it lacks
 	ProviderDeltas     Capability = "provider_deltas"      // deltas within a part that it lacks
 	OpaqueState        Capability = "opaque_state"         // Opaque.Data on the parts of an answer
-	MalformedArguments Capability = "malformed_arguments"  // tool arguments that are not JSON, in a stream
+	MalformedArguments Capability = "malformed_arguments"  // tool arguments that are not a JSON object, in a stream
 	CacheReadUsage     Capability = "cache_read_usage"     // Usage.CacheReadTokens
 	CacheWriteUsage    Capability = "cache_write_usage"    // Usage.CacheWriteTokens
 	CacheWrite1hUsage  Capability = "cache_write_1h_usage" // Usage.CacheWrite1hTokens
 	ReasoningUsage     Capability = "reasoning_usage"      // Usage.ReasoningTokens
 	ServiceTier        Capability = "service_tier"         // Usage.ServiceTier
 	EarlyUsage         Capability = "early_usage"          // usage before the end of a stream
+	RequestIDs         Capability = "request_ids"          // RequestID, of answers and of errors
+
+	// ProviderBlocksBack is the capability to send an unknown block back to the
+	// provider that it came from. Where it is lacked, the model must say so.
+	ProviderBlocksBack Capability = "provider_blocks_back"
 
 	// GenerateMalformedArguments and GeneratePartial are those of the call that
 	// Generate makes, where that is another one than Stream makes.
@@ -133,6 +139,7 @@ func sentences() map[Capability]string {
 		ToolResultImages:  "a tool's result cannot hold an image",
 		ToolResultErrors:  "a tool's result cannot be marked as an error",
 		SystemMessages:    "the wire has no instruction in mid-conversation",
+		MaxTokens:         "the length of an answer cannot be limited",
 		Temperature:       "the wire has no temperature",
 		TopP:              "the wire has no top_p",
 		TopK:              "the wire has no top_k",
@@ -160,6 +167,8 @@ func sentences() map[Capability]string {
 		ReasoningUsage:     "reasoning tokens are not counted",
 		ServiceTier:        "the service tier is not reported",
 		EarlyUsage:         "usage is reported at the end of a stream only",
+		RequestIDs:         "the provider does not number its calls",
+		ProviderBlocksBack: "blocks of unknown kinds can be read, but not written",
 
 		GenerateMalformedArguments: "a whole answer carries tool arguments as JSON values only",
 		GeneratePartial:            "a whole answer comes whole or not at all",

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/parley-sdk/parley/llm"
@@ -160,21 +159,5 @@ func transcript(r *llm.Request, l lacks) string {
 		line("%s", m.Role)
 		render("  ", m.Content)
 	}
-	tools := slices.Clone(r.Tools)
-	for _, t := range tools {
-		line("tool %s: %s: %s", t.Name, t.Description, sorted(t.Schema))
-	}
-	return b.String()
-}
-
-// sorted returns JSON with the keys of its objects sorted, every digit kept.
-func sorted(raw json.RawMessage) string {
-	d := json.NewDecoder(strings.NewReader(string(raw)))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return canonical(raw)
-	}
-	b, _ := json.Marshal(v)
-	return string(b)
+	return b.String() + offered(r)
 }

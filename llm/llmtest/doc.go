@@ -32,6 +32,17 @@
 //
 // A model in memory may translate the turns into its own instead. It then declares
 // the lack [Stalls], and that of what needs a provider: [OwnOptions], [ForeignState].
+// What an answer or an error says of itself (who gave it, the request id, the raw stop
+// reason, whose reasoning it is) a backend adds; where the suite looks at it the
+// script says it too, so that a model which plays answers as they are passes.
+//
+// # What arrives
+//
+// Where the harness plays [Script.Model], the suite compares what arrives there with
+// what was sent: messages, tools, and each setting that is not lacked. So the test's
+// server decodes all of a request; what it does not read counts as lost. A setting
+// that a [llm.Warning] names may arrive as something else. Where another model plays,
+// the suite sees only that the requests are taken; the log says in how many cases.
 //
 // The laws speak of goroutines, so Run counts them: call it from a test that does not
 // run in parallel with others. Run it with the race detector.
@@ -76,12 +87,36 @@
 // hundred quick calls fit, and timeouts above 45 seconds. A middleware that is made to
 // change questions or answers cannot pass.
 //
+// # Guard
+//
+// Two things a backend tests itself. One is that it asks [llm.MaySend] before it
+// sends: [llm.ForbidSend] holds for the rest of the process, so no case can call it.
+// Run the test again in a process of its own, as TestForbidSend in package bedrock
+// does:
+//
+//	func TestForbidSend(t *testing.T) {
+//		if os.Getenv("ACME_FORBID") == "" {
+//			cmd := exec.Command(os.Args[0], "-test.run=^TestForbidSend$")
+//			cmd.Env = append(os.Environ(), "ACME_FORBID=1")
+//			if out, err := cmd.CombinedOutput(); err != nil {
+//				t.Errorf("%v\n%s", err, out)
+//			}
+//			return
+//		}
+//		llm.ForbidSend()
+//		// Generate, Stream and CountTokens fail with llm.ErrRejected, and nothing
+//		// arrives at the server.
+//	}
+//
+// The other is that usage which the provider did not report is marked as estimated,
+// with a warning: a script has no usage that every server would leave out.
+//
 // # Adding a case
 //
 // The cases of a law are a table in the file of that law; the corpus of answers is in
-// corpus.go, the features of requests in features(). A case has a name, an
-// explanation of one paragraph, the capabilities it needs and a function. It asks for
-// models with c.model and calls them both ways with ways(). Then break a model on
-// purpose: the mutant files of this package's tests have one for each case, and a test
-// fails where a case has none.
+// corpus.go, the features of requests in features(), and what is seen of them where
+// they arrive in arrival.go. A case has a name, an explanation of one paragraph, the
+// capabilities it needs and a function. It asks for models with c.model and calls them
+// both ways with ways(). Then break a model on purpose: the mutant files of this
+// package's tests have one for each case, and a test fails where a case has none.
 package llmtest

@@ -1,6 +1,9 @@
 package llmtest
 
 import (
+	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,6 +60,21 @@ func errorCases() []testCase {
 			needs:   []Capability{StreamErrors, StreamErrorCode(llm.ErrRateLimited), StreamRetryAfter},
 			explain: "How long the provider asks to wait is in Error.RetryAfter, for an error within a stream too.",
 			run:     func(c *run) { retryAfter(c, Turn{Events: halfway()}) },
+		},
+		testCase{
+			name: "errors/names-the-provider",
+			explain: "The error of a call that the provider refused, or that broke off, names the provider, as Info does, and " +
+				"the operation: with several models behind a fallback, an error of nobody cannot be acted on, and one " +
+				"without a provider counts as a fault of this process. Look for errors that are made in one place and " +
+				"completed in another, and for those within a stream.",
+			run: namesProvider,
+		},
+		testCase{
+			name:  "errors/request-id",
+			needs: []Capability{RequestIDs},
+			explain: "The error of a call that the provider refused has the provider's id of the call, before an answer and " +
+				"within a stream: support asks for it first. Look for a header that is read for successes only.",
+			run: errorRequestID,
 		})
 }
 
@@ -109,4 +127,53 @@ func retryAfter(c *run, turn Turn) {
 			c.Errorf("%s: RetryAfter is %v, want %v", w.name, d, wait)
 		}
 	}
+}
+
+// eachFailure calls f with the error of each way to fail in which something was sent:
+// the call is refused, before an answer and within it, or with cut it breaks off. The
+// script's errors say whose they are, since doubles pass an error on as it is; a
+// backend says so itself. A middleware may wrap the error in one of its own, so there
+// it is the one within that names a provider.
+func (c *run) eachFailure(cut bool, f func(what string, e *llm.Error)) {
+	c.Helper()
+	refusal := &llm.Error{Code: llm.ErrPermissionDenied, Message: "scripted", Op: "call", Provider: c.provider(), RequestID: "req-1"}
+	failures := map[string]Turn{"that fails at once": {Err: refusal}}
+	if !c.lacks(StreamErrors) {
+		failures["that fails half-way"] = Turn{Events: halfway(), Err: refusal}
+	}
+	if cut {
+		failures["of an answer that breaks off"] = Turn{Events: halfway()}
+	}
+	for _, how := range slices.Sorted(maps.Keys(failures)) {
+		for _, w := range ways() {
+			_, err := w.call(c.Context(), c.model(repeated(failures[how])...), c.ask())
+			e, ok := errors.AsType[*llm.Error](err)
+			if !ok {
+				continue // for the cases of other laws to check
+			}
+			for _, cause := range tree(err) {
+				if inner, ok := cause.(*llm.Error); ok && inner.Provider != "" && c.isMiddleware() {
+					e = inner
+				}
+			}
+			f(w.name+" "+how, e)
+		}
+	}
+}
+
+func namesProvider(c *run) {
+	own := c.provider()
+	c.eachFailure(true, func(what string, e *llm.Error) {
+		if e.Provider != own || e.Op == "" {
+			c.Errorf("%s: the error names the provider %q and the operation %q, want %q and what was being done: %v", what, e.Provider, e.Op, own, e)
+		}
+	})
+}
+
+func errorRequestID(c *run) {
+	c.eachFailure(false, func(what string, e *llm.Error) {
+		if e.RequestID == "" {
+			c.Errorf("%s: the error has no request id: %v", what, e)
+		}
+	})
 }

@@ -1,6 +1,7 @@
 package llmtest
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -61,8 +62,12 @@ func uses(r *llm.Request, feature string) bool {
 		return anyPart(func(p llm.Part) bool { d, ok := p.(*llm.DocumentPart); return ok && d.Cite })
 	case "system-messages":
 		return slices.ContainsFunc(r.Messages, func(m llm.Message) bool { return m.Role == llm.RoleSystem })
+	case "max-tokens":
+		return r.MaxTokens > 0
 	case "temperature":
 		return r.Temperature != nil
+	case "temperature-zero":
+		return r.Temperature != nil && *r.Temperature == 0
 	case "top-p":
 		return r.TopP != nil
 	case "top-k":
@@ -100,6 +105,13 @@ func TestFeaturesAreUsed(t *testing.T) {
 		if f.field == "" {
 			t.Errorf("%s has no field", f.name)
 		}
+		plain := &llm.Request{Messages: []llm.Message{llm.UserText("hi")}}
+		if slices.Contains(f.needs, Tools) {
+			plain.Tools = []llm.Tool{weather(), clock()}
+		}
+		if f.seen(r) == f.seen(plain) {
+			t.Errorf("the request of %s says of it what a plain one says: %s", f.name, f.seen(r))
+		}
 	}
 }
 
@@ -117,5 +129,59 @@ func TestFullRequest(t *testing.T) {
 	}
 	if n < 8 {
 		t.Errorf("the full request uses %d features", n)
+	}
+}
+
+// What a wire need not tell apart is the same.
+func TestSeen(t *testing.T) {
+	tools := []llm.Tool{weather()}
+	for name, try := range map[string]struct {
+		seen func(r *llm.Request) string
+		a, b *llm.Request
+		same bool
+	}{
+		"no tools, none allowed": {choice, &llm.Request{}, &llm.Request{Tools: tools, ToolChoice: llm.ToolChoice{Mode: llm.ToolChoiceNone}}, true},
+		"no tools, one demanded": {choice, &llm.Request{}, &llm.Request{Tools: tools, ToolChoice: llm.ToolChoice{Mode: llm.ToolChoiceAny}}, false},
+		"little, in words and in tokens": {effort, &llm.Request{Reasoning: &llm.Reasoning{Effort: llm.EffortLow}},
+			&llm.Request{Reasoning: &llm.Reasoning{BudgetTokens: 1024}}, true},
+		"little, and whatever":        {effort, &llm.Request{Reasoning: &llm.Reasoning{Effort: llm.EffortLow}}, &llm.Request{Reasoning: &llm.Reasoning{}}, false},
+		"the same schema":             {output, schema(`{"b":1.50,"a":"<"}`), schema("{ \"b\": 1.50,\n\"a\": \"\\u003c\" }"), true},
+		"a schema with another order": {output, schema(`{"b":1.50,"a":"<"}`), schema(`{"a":"<","b":1.50}`), false},
+		"no tags":                     {tags, &llm.Request{}, &llm.Request{Metadata: map[string]string{}}, true},
+	} {
+		if a, b := try.seen(try.a), try.seen(try.b); (a == b) != try.same {
+			t.Errorf("%s: %q and %q", name, a, b)
+		}
+	}
+	named := &llm.Request{Output: &llm.OutputFormat{Name: "n", Description: "d", Schema: []byte("{}")}}
+	if got, want := without(output(named), "output.name"), "output.description \"d\"\noutput.schema {}\n"; got != want {
+		t.Errorf("without its name the output is %q, want %q", got, want)
+	}
+}
+
+func schema(text string) *llm.Request {
+	return &llm.Request{Output: &llm.OutputFormat{Schema: []byte(text)}}
+}
+
+// A text is found wherever an encoder may have put it.
+func TestHolds(t *testing.T) {
+	wrapped, _ := json.Marshal(map[string]any{"malformed_input": []string{halfCall}})
+	for name, try := range map[string]struct {
+		part llm.Part
+		want bool
+	}{
+		"malformed":     {&llm.ToolCallPart{Malformed: halfCall}, true},
+		"wrapped":       {&llm.ToolCallPart{Input: wrapped}, true},
+		"text":          {llm.Text("You wrote " + halfCall), true},
+		"in the result": {llm.ToolResult("call_1", llm.Text(halfCall)), true},
+		"native":        {&llm.ProviderPart{Kind: "call", Data: wrapped}, true},
+		"as it was":     {&llm.ToolCallPart{Input: json.RawMessage(halfCall)}, true},
+		"emptied":       {call("call_1", "weather", "{}"), false},
+		"repaired":      {call("call_1", "weather", `{"city":"Os"}`), false},
+		"nothing":       {call("call_1", "weather", ""), false},
+	} {
+		if got := holds(&llm.Request{Messages: []llm.Message{{Content: []llm.Part{try.part}}}}, halfCall); got != try.want {
+			t.Errorf("%s: %t, want %t", name, got, try.want)
+		}
 	}
 }

@@ -89,6 +89,7 @@ type suite struct {
 	clock   time.Duration  // the virtual time that the cases so far have used
 
 	cases, ran int
+	blind      int // of those that ran, how many could not see what arrived
 	skipped    []string
 }
 
@@ -134,7 +135,12 @@ func (s *suite) run(t *testing.T, tc testCase) {
 		}
 		s.within(t, func(t *testing.T) {
 			c := &run{T: t, suite: s}
-			defer func() { skip = c.skip }()
+			defer func() {
+				skip = c.skip
+				if c.blind {
+					s.blind++
+				}
+			}()
 			defer c.caught()
 			tc.run(c)
 		})
@@ -171,6 +177,9 @@ func (s *suite) report(t *testing.T) {
 	t.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, "llmtest: of %d cases %d ran and %d were skipped", s.cases, s.ran, len(s.skipped))
+	if s.blind > 0 {
+		fmt.Fprintf(&b, "; %d of those that ran did not see what arrived, since the harness does not play Script.Model()", s.blind)
+	}
 	for _, line := range s.skipped {
 		b.WriteString("\n  " + line)
 	}

@@ -14,8 +14,9 @@ func law06() []testCase {
 		{
 			name: "law06/grammar",
 			explain: "Part indices are dense and ascend where parts start; text, reasoning and tool input arrive in " +
-				"deltas only, between the start and the stop of their part. Consumers keep their parts in a slice and " +
-				"print deltas as they come: an index that jumps or a text in PartStart is lost on them. All answers of " +
+				"deltas only, between the start and the stop of their part; every part stops before Finish. Consumers keep " +
+				"their parts in a slice and print deltas as they come: an index that jumps or a text in PartStart is lost " +
+				"on them, and a part that never stops is never shown as whole. All answers of " +
 				"the corpus are streamed. Look at blocks that the wire does not announce, and at indices of the wire " +
 				"that count other things too.",
 			run: grammatical,

@@ -10,7 +10,7 @@ import (
 
 // law07: nothing is lost in silence, on the way there and on the way back.
 func law07() []testCase {
-	return append(featureCases(), []testCase{
+	return slices.Concat(featureCases(), historyCases(), []testCase{
 		{
 			name: "law07/request-arrives",
 			explain: "Nothing of a request is lost in silence: instructions, roles, texts, tool calls with their " +
@@ -91,7 +91,8 @@ func law07() []testCase {
 			needs: []Capability{ForeignState},
 			explain: "Reasoning that another provider signed is not sent: this one cannot check the signature and " +
 				"refuses it, and a conversation that fell back from another model would be dead. The request itself " +
-				"succeeds. Look at ReasoningPart.Opaque.Provider.",
+				"succeeds, and a Warning that names the part's path says that it was left out. Look at " +
+				"ReasoningPart.Opaque.Provider.",
 			run: foreignSignature,
 		},
 		{
@@ -108,18 +109,18 @@ func law07() []testCase {
 				"else: it is ErrUnsupported, which lets a fallback go on. Look at Tool.Provider.",
 			run: foreignTool,
 		},
-	}...)
+	})
 }
 
 // arrived returns the last request that arrived at the model of the script, and ends
 // the case as skipped where the harness does not play that one.
 func (c *run) arrived(log *requestLog) *llm.Request {
 	c.Helper()
-	requests := log.arrived()
-	if len(requests) == 0 {
+	req := log.last()
+	if req == nil {
 		c.skipf("the harness does not play Script.Model(), so that what arrives cannot be seen")
 	}
-	return requests[len(requests)-1]
+	return req
 }
 
 func requestArrives(c *run) {
@@ -312,8 +313,12 @@ func signatureReturns(c *run) {
 func foreignSignature(c *run) {
 	for _, w := range ways() {
 		m, log := c.logged(says("ok"))
-		c.must(w, m, c.reasoned(&llm.ReasoningPart{Text: "Oslo is in Norway.", Signature: "c2ln+/==",
+		resp := c.must(w, m, c.reasoned(&llm.ReasoningPart{Text: "Oslo is in Norway.", Signature: "c2ln+/==",
 			Opaque: &llm.Opaque{Provider: "llmtest.elsewhere", Model: "m"}}))
+		if !warns(resp, "messages[1]") {
+			c.Errorf("%s with reasoning of another provider: no warning has a Field that begins with messages[1]; the warnings are %+v",
+				w.name, resp.Warnings)
+		}
 		if got := signatures(c.arrived(log)); len(got) > 0 {
 			c.Errorf("%s: the signature of another provider was sent: %q", w.name, got)
 		}

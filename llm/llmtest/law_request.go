@@ -14,7 +14,7 @@ import (
 func laws() []testCase {
 	var cases []testCase
 	for _, law := range []func() []testCase{
-		law01, law02, law03, law04, law05, law06, law07, law08, law09, law10, law11, law12, errorCases,
+		law01, law02, law03, law04, law05, law06, law07, law08, law09, law10, law11, law12, errorCases, answerCases,
 	} {
 		cases = append(cases, law()...)
 	}

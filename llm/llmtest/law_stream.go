@@ -211,7 +211,16 @@ func oneFinish(c *run) {
 // is given in both forms: f makes two calls.
 func (c *run) eachAnswer(f func(a answer, m llm.Model)) {
 	c.Helper()
-	answers := slices.DeleteFunc(corpus(), func(a answer) bool { return c.lacks(a.needs...) })
+	c.give(c.answers(), f)
+}
+
+// answers are those of the corpus that the model does not lack.
+func (c *run) answers() []answer {
+	return slices.DeleteFunc(corpus(), func(a answer) bool { return c.lacks(a.needs...) })
+}
+
+func (c *run) give(answers []answer, f func(a answer, m llm.Model)) {
+	c.Helper()
 	var turns []Turn
 	for _, a := range answers {
 		turns = append(turns, a.turns()...)

@@ -38,6 +38,7 @@ func TestBackendThatLacksEveryFeature(t *testing.T) {
 	for _, f := range features() {
 		lacks = append(lacks, f.capability.Because("this test"))
 	}
+	lacks = append(lacks, ProviderBlocksBack)
 	// With tools among them, nothing that needs tools would be tried.
 	withTools := slices.DeleteFunc(slices.Clone(lacks), func(c Capability) bool { return c.name() == Tools })
 	for name, lacks := range map[string][]Capability{"all": lacks, "all but tools": withTools} {
@@ -100,6 +101,7 @@ func (w *wrapper) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Ev
 type backend struct {
 	next  llm.Model
 	lacks []Capability
+	mute  bool // it does not say what it leaves out
 }
 
 func (b *backend) Info() llm.Info { return b.next.Info() }
@@ -136,6 +138,10 @@ func (b *backend) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Ev
 	})
 }
 
+func (b *backend) lacking(c Capability) bool {
+	return slices.ContainsFunc(b.lacks, func(l Capability) bool { return l.name() == c })
+}
+
 // encode makes the request that is sent.
 func (b *backend) encode(req *llm.Request) (*llm.Request, []llm.Warning, error) {
 	if err := req.Validate(); err != nil {
@@ -150,6 +156,9 @@ func (b *backend) encode(req *llm.Request) (*llm.Request, []llm.Warning, error) 
 	r := req.Clone()
 	var warnings []llm.Warning
 	warn := func(field string) {
+		if b.mute {
+			return
+		}
 		warnings = append(warnings, llm.Warning{Code: llm.WarningDropped, Field: field, Message: "left out"})
 	}
 	for _, t := range r.Tools {
@@ -158,10 +167,16 @@ func (b *backend) encode(req *llm.Request) (*llm.Request, []llm.Warning, error) 
 		}
 	}
 	for i, m := range r.Messages {
+		if b.lacking(ProviderBlocksBack) && slices.ContainsFunc(m.Content, isA[*llm.ProviderPart]) {
+			return nil, nil, &llm.Error{Code: llm.ErrUnsupported, Message: path("messages", i) + ": a block that cannot be written"}
+		}
 		r.Messages[i].Content = slices.DeleteFunc(m.Content, func(p llm.Part) bool {
 			switch p := p.(type) {
 			case *llm.ReasoningPart:
-				return p.Opaque != nil && p.Opaque.Provider != own
+				if p.Opaque != nil && p.Opaque.Provider != own {
+					warn(path("messages", i))
+					return true
+				}
 			case *llm.ProviderPart:
 				if p.Provider != own {
 					warn(path("messages", i))
@@ -172,7 +187,7 @@ func (b *backend) encode(req *llm.Request) (*llm.Request, []llm.Warning, error) 
 		})
 	}
 	for _, f := range features() {
-		if !slices.ContainsFunc(b.lacks, func(c Capability) bool { return c.name() == f.capability }) || !uses(req, f.name) {
+		if !b.lacking(f.capability) || !uses(req, f.name) {
 			continue
 		}
 		if f.kind != tuning {

@@ -64,7 +64,34 @@ func failureMutants() []mutant {
 			}
 			return s
 		})},
+		{name: "takes-a-list-for-arguments", fails: []string{"law10/malformed-arguments"},
+			model: answers(func(r *llm.Response, err error) (*llm.Response, error) {
+				for _, tc := range r.ToolCalls() {
+					if err == nil && json.Valid([]byte(tc.Malformed)) {
+						tc.Input, tc.Malformed = json.RawMessage(tc.Malformed), ""
+					}
+				}
+				return r, err
+			})},
 		{name: "parses-what-was-cut", fails: []string{"law10/cut-arguments"}, model: streams(parsesWhatWasCut)},
+		{name: "runs-what-was-cut-before-its-arguments", fails: []string{"law10/cut-arguments"},
+			model: answers(func(r *llm.Response, err error) (*llm.Response, error) {
+				for _, tc := range r.ToolCalls() {
+					if err != nil && tc.Malformed == "…" {
+						tc.Input, tc.Malformed = json.RawMessage("{}"), ""
+					}
+				}
+				return r, err
+			})},
+		{name: "has-nothing-of-a-call-that-was-cut-early", fails: []string{"law10/cut-arguments"},
+			model: answers(func(r *llm.Response, err error) (*llm.Response, error) {
+				for _, tc := range r.ToolCalls() {
+					if err != nil && tc.Malformed == "…" {
+						tc.Malformed = ""
+					}
+				}
+				return r, err
+			})},
 		{name: "has-no-empty-arguments", fails: []string{"law10/empty-arguments"},
 			model: answers(func(r *llm.Response, err error) (*llm.Response, error) {
 				for _, tc := range r.ToolCalls() {
@@ -76,6 +103,13 @@ func failureMutants() []mutant {
 			})},
 		{name: "refuses-what-was-malformed", fails: []string{"law10/malformed-replayed"},
 			model: refuses(llm.ErrInvalidRequest, func(r *llm.Request) bool { return strings.Contains(stored(r), `"malformed"`) })},
+		{name: "replays-as-empty-what-was-malformed", fails: []string{"law10/malformed-replayed"},
+			model: requests(edited(ofParts(func(p llm.Part) llm.Part {
+				if tc, ok := p.(*llm.ToolCallPart); ok && tc.Malformed != "" {
+					tc.Input, tc.Malformed = json.RawMessage("{}"), ""
+				}
+				return p
+			})))},
 		{name: "takes-the-providers-calls-for-its-own", fails: []string{"law07/provider-blocks", "law10/provider-runs-it"},
 			model: events(func(ev llm.Event) []llm.Event {
 				if start, ok := ev.(*llm.PartStart); ok && isA[*llm.ProviderPart](start.Part) {

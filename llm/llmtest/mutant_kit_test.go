@@ -118,7 +118,8 @@ func isContext(err error) bool {
 
 // modelMutants are the models that break the laws.
 func modelMutants() []mutant {
-	return slices.Concat(requestMutants(), cancelMutants(), contentMutants(), failureMutants())
+	return slices.Concat(requestMutants(), cancelMutants(), contentMutants(), settingMutants(), historyMutants(),
+		failureMutants(), answerMutants())
 }
 
 func itself(m *scriptModel) llm.Model { return m }

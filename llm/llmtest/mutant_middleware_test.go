@@ -96,7 +96,8 @@ func middlewareMutants() []mutant {
 		{name: "mw-has-no-unwrap", fails: []string{"middleware/unwrap"}, middleware: func(next llm.Model) llm.Model {
 			return &hidden{&wrapper{next}}
 		}},
-		{name: "mw-has-its-own-info", fails: []string{"middleware/info"}, middleware: with(policy{info: &llm.Info{Provider: "mine", Model: "mine"}})},
+		{name: "mw-has-its-own-info", fails: []string{"middleware/info", "errors/names-the-provider"},
+			middleware: with(policy{info: &llm.Info{Provider: "mine", Model: "mine"}})},
 		{name: "mw-handles-generate-only", fails: []string{"middleware/embedding"}, middleware: func(next llm.Model) llm.Model {
 			return &generateOnly{next}
 		}},
@@ -143,7 +144,7 @@ func middlewareMutants() []mutant {
 					}
 				})
 			}})},
-		{name: "mw-makes-new-errors", fails: []string{"middleware/errors-pass"}, middleware: with(policy{
+		{name: "mw-makes-new-errors", fails: []string{"middleware/errors-pass", "errors/names-the-provider", "errors/request-id"}, middleware: with(policy{
 			generate: func(ctx context.Context, next llm.Model, req *llm.Request) (*llm.Response, error) {
 				resp, err := next.Generate(ctx, req)
 				return resp, anew(err)
@@ -181,7 +182,7 @@ func middlewareMutants() []mutant {
 					return []llm.Event{ev}
 				}, same)
 			}})},
-		{name: "mw-builds-the-response-anew", fails: []string{"middleware/response-passes"}, middleware: with(policy{
+		{name: "mw-builds-the-response-anew", fails: []string{"middleware/response-passes", "answers/request-id"}, middleware: with(policy{
 			generate: func(ctx context.Context, next llm.Model, req *llm.Request) (*llm.Response, error) {
 				resp, err := next.Generate(ctx, req)
 				if resp != nil {

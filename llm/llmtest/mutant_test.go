@@ -21,6 +21,7 @@ type mutant struct {
 	name  string
 	fails []string // the cases that must fail, and no others
 	more  bool     // others may fail too, since hardly anything works
+	law   string   // run the cases of this law only, since the mutant is one of many alike; "" is all
 
 	model      func(m *scriptModel) llm.Model // one of model and middleware is set
 	middleware llm.Middleware
@@ -73,30 +74,43 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-// outcomes runs the suite on all mutants, in two processes at a time. It does so once
+// outcomes runs the suite on all mutants, in a few processes at a time: two for those
+// that run all cases, and one for each law whose cases alone are run. It does so once
 // in this one, since with -count it would find the same again.
 var outcomes = sync.OnceValues(func() (map[string]*outcome, error) {
-	var batches [2][]string
+	type batch struct {
+		law   string
+		names []string
+	}
+	batches := []*batch{{}, {}}
 	for i, m := range mutants() {
-		batches[i%2] = append(batches[i%2], m.name)
+		b := batches[i%2]
+		if m.law != "" {
+			at := slices.IndexFunc(batches, func(b *batch) bool { return b.law == m.law })
+			if at < 0 {
+				at = len(batches)
+				batches = append(batches, &batch{law: m.law})
+			}
+			b = batches[at]
+		}
+		b.names = append(b.names, m.name)
 	}
 	var wg sync.WaitGroup
-	var outputs [2]string
-	var errs [2]error
-	for i, names := range batches {
-		wg.Go(func() { outputs[i], errs[i] = runSubject(names) })
+	outputs, errs := make([]string, len(batches)), make([]error, len(batches))
+	for i, b := range batches {
+		wg.Go(func() { outputs[i], errs[i] = runSubject(b.law, b.names) })
 	}
 	wg.Wait()
-	return byMutant(outputs[0] + outputs[1]), errors.Join(errs[:]...)
+	return byMutant(strings.Join(outputs, "")), errors.Join(errs...)
 })
 
-// runSubject runs the suite on mutants in a process of its own.
-func runSubject(names []string) (string, error) {
+// runSubject runs the suite, or its cases of a law, on mutants in a process of its own.
+func runSubject(law string, names []string) (string, error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command(exe, "-test.run=^TestSubject$", "-test.v", "-test.timeout=2m")
+	cmd := exec.Command(exe, "-test.run=^TestSubject$/./^"+law, "-test.v", "-test.timeout=2m")
 	// The race detector's run time would sleep for a second before it exits.
 	cmd.Env = append(os.Environ(), subject+"="+strings.Join(names, ","), "GORACE=atexit_sleep_ms=0", "GOMAXPROCS=1")
 	var out bytes.Buffer

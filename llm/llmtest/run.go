@@ -25,6 +25,7 @@ type run struct {
 	*testing.T
 	suite *suite
 	skip  string // why it turned out that the case cannot run
+	blind bool   // it could not be seen what arrived
 
 	models    int
 	problems  int
@@ -87,6 +88,14 @@ func (c *run) logged(turns ...Turn) (llm.Model, *requestLog) {
 		c.Fatal("Harness.New returned a nil model")
 	}
 	return m, s.log
+}
+
+// seen returns the last request that arrived at the model of the script: nil where
+// the harness does not play that one, so that it cannot be compared.
+func (c *run) seen(log *requestLog) *llm.Request {
+	req := log.last()
+	c.blind = c.blind || req == nil
+	return req
 }
 
 // ask returns a plain request. No two are the same, so that a cache has no part in

@@ -295,3 +295,12 @@ func (l *requestLog) arrived() []*llm.Request {
 	defer l.mu.Unlock()
 	return slices.Clone(l.requests)
 }
+
+// last returns the last request that arrived, or nil.
+func (l *requestLog) last() *llm.Request {
+	requests := l.arrived()
+	if len(requests) == 0 {
+		return nil
+	}
+	return requests[len(requests)-1]
+}

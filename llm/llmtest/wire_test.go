@@ -4,12 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"io"
 	"iter"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,6 +66,7 @@ func newWireError(err error) *wireError {
 }
 
 func serve(w http.ResponseWriter, r *http.Request, m llm.Model) {
+	w.Header().Set("Request-Id", rand.Text())
 	body, _ := io.ReadAll(r.Body)
 	req := new(llm.Request)
 	if err := json.Unmarshal(body, req); err != nil {
@@ -104,45 +107,60 @@ type wire struct {
 
 func (m *wire) Info() llm.Info { return m.info }
 
+// exchange is one call.
+type exchange struct {
+	*wire
+	op string
+	id string // of the call, as the server gave it
+}
+
 // post sends a request.
-func (m *wire) post(ctx context.Context, path string, req *llm.Request) (*http.Response, error) {
+func (x *exchange) post(ctx context.Context, req *llm.Request) (*http.Response, error) {
 	if err := req.Validate(); err != nil {
 		return nil, err
 	}
 	body, err := json.Marshal(req)
 	if err != nil {
-		return nil, m.failure(ctx, llm.ErrInternal, err)
+		return nil, x.failure(ctx, llm.ErrInternal, err)
 	}
-	hr, err := http.NewRequestWithContext(ctx, "POST", m.url+path, bytes.NewReader(body))
+	hr, err := http.NewRequestWithContext(ctx, "POST", x.url+"/"+x.op, bytes.NewReader(body))
 	if err != nil {
-		return nil, m.failure(ctx, llm.ErrInternal, err)
+		return nil, x.failure(ctx, llm.ErrInternal, err)
 	}
-	resp, err := m.client.Do(hr)
+	resp, err := x.client.Do(hr)
 	if err != nil {
-		return nil, m.failure(ctx, llm.ErrUnavailable, err)
+		return nil, x.failure(ctx, llm.ErrUnavailable, err)
 	}
+	x.id = resp.Header.Get("Request-Id")
 	return resp, nil
 }
 
 func (m *wire) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
-	resp, err := m.post(ctx, "/generate", req)
+	x := &exchange{wire: m, op: "generate"}
+	resp, err := x.post(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
 	var f frame
 	if err := json.NewDecoder(resp.Body).Decode(&f); err != nil {
-		return nil, m.failure(ctx, llm.ErrIncomplete, err)
+		return nil, x.failure(ctx, llm.ErrIncomplete, err)
 	}
 	if f.Error != nil {
-		return nil, m.provider(f.Error)
+		return nil, x.provider(f.Error)
 	}
-	return f.Response, nil
+	r := f.Response
+	r.Provider, r.Model, r.RequestID, r.RawStopReason = m.info.Provider, m.info.Model, x.id, raw(r.StopReason)
+	for _, p := range r.Message.Content {
+		x.mark(p)
+	}
+	return r, nil
 }
 
 func (m *wire) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
 	return llm.Once(func(yield func(llm.Event, error) bool) {
-		resp, err := m.post(ctx, "/stream", req)
+		x := &exchange{wire: m, op: "stream"}
+		resp, err := x.post(ctx, req)
 		if err != nil {
 			yield(nil, err)
 			return
@@ -156,21 +174,28 @@ func (m *wire) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event
 			}
 			switch {
 			case err != nil || ctx.Err() != nil:
-				yield(nil, m.failure(ctx, llm.ErrIncomplete, err))
+				yield(nil, x.failure(ctx, llm.ErrIncomplete, err))
 				return
 			case f.Error != nil:
-				yield(nil, m.provider(f.Error))
+				yield(nil, x.provider(f.Error))
 				return
 			}
 			ev, err := llm.UnmarshalEvent(f.Event)
 			if err != nil {
-				yield(nil, m.failure(ctx, llm.ErrMalformedOutput, err))
+				yield(nil, x.failure(ctx, llm.ErrMalformedOutput, err))
 				return
+			}
+			end, over := ev.(*llm.Finish)
+			if over {
+				end.Provider, end.Model, end.RequestID, end.RawStopReason = m.info.Provider, m.info.Model, x.id, raw(end.StopReason)
+			}
+			if start, ok := ev.(*llm.PartStart); ok {
+				x.mark(start.Part)
 			}
 			if !yield(ev, nil) {
 				return
 			}
-			if _, ok := ev.(*llm.Finish); ok {
+			if over {
 				// What is left of the body is its end: read it, and the connection
 				// serves again.
 				io.Copy(io.Discard, io.LimitReader(lines, 512))
@@ -180,14 +205,25 @@ func (m *wire) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event
 	})
 }
 
-func (m *wire) failure(ctx context.Context, code llm.Code, err error) error {
+// raw is the server's word for a stop reason.
+func raw(r llm.StopReason) string { return strings.ToUpper(string(r)) }
+
+// mark says whose reasoning it is.
+func (x *exchange) mark(p llm.Part) {
+	if p, ok := p.(*llm.ReasoningPart); ok {
+		p.Opaque = &llm.Opaque{Provider: x.info.Provider, Model: x.info.Model}
+	}
+}
+
+func (x *exchange) failure(ctx context.Context, code llm.Code, err error) error {
 	if ctx.Err() != nil {
 		code, err = llm.CodeOf(ctx.Err()), errors.Join(ctx.Err(), err)
 	}
-	return &llm.Error{Code: code, Provider: m.info.Provider, Model: m.info.Model, Err: err}
+	return &llm.Error{Code: code, Op: x.op, Provider: x.info.Provider, Model: x.info.Model, RequestID: x.id, Err: err}
 }
 
 // provider is the error of one that the server sent.
-func (m *wire) provider(e *wireError) error {
-	return &llm.Error{Code: e.Code, Provider: m.info.Provider, Model: m.info.Model, Message: llm.Redact(e.Message), RetryAfter: e.RetryAfter}
+func (x *exchange) provider(e *wireError) error {
+	return &llm.Error{Code: e.Code, Op: x.op, Provider: x.info.Provider, Model: x.info.Model, RequestID: x.id,
+		Message: llm.Redact(e.Message), RetryAfter: e.RetryAfter}
 }

@@ -6,6 +6,15 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
+// Guardrail applies a guardrail to the request and the answer. The verdict is in
+// [Details], and a guardrail that cuts in stops with [llm.StopContentFilter].
+type Guardrail struct {
+	ID         string `json:"id,omitempty"`          // id or ARN
+	Version    string `json:"version,omitempty"`     // a number, or "DRAFT"
+	Trace      string `json:"trace,omitempty"`       // "enabled", "disabled" or "enabled_full"; "" is Bedrock's default
+	StreamMode string `json:"stream_mode,omitempty"` // "sync" or "async", for streams only; "" is Bedrock's default
+}
+
 // guardContent is the [llm.ProviderPart] kind of text for a guardrail.
 const guardContent = "guardContent"
 
