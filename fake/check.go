@@ -56,26 +56,21 @@ func endsWithUser(c conversation, refuse func(path, why string)) {
 	refuse("messages", "there is no user message")
 }
 
-// noBlankText refuses text parts that are empty or only white space, also within
-// tool results.
+// noBlankText refuses text parts that are empty or only white space, but for those of
+// the model and of tools, which backends leave out.
 func noBlankText(c conversation, refuse func(path, why string)) {
-	var check func(field string, parts []llm.Part)
-	check = func(field string, parts []llm.Part) {
+	check := func(field string, parts []llm.Part) {
 		for j, p := range parts {
-			path := fmt.Sprintf("%s[%d]", field, j)
-			switch p := p.(type) {
-			case *llm.TextPart:
-				if strings.TrimSpace(p.Text) == "" {
-					refuse(path, "the text is blank: leave the part out, or say something")
-				}
-			case *llm.ToolResultPart:
-				check(path+".content", p.Content)
+			if p, ok := p.(*llm.TextPart); ok && strings.TrimSpace(p.Text) == "" {
+				refuse(fmt.Sprintf("%s[%d]", field, j), "the text is blank: leave the part out, or say something")
 			}
 		}
 	}
 	check("system", c.System)
 	for i, m := range c.Messages {
-		check(messagePath(i)+".content", m.Content)
+		if m.Role != llm.RoleAssistant {
+			check(messagePath(i)+".content", m.Content)
+		}
 	}
 }
 

@@ -50,7 +50,7 @@
 //     answers a call again,
 //   - a tool call that the next user message does not answer,
 //   - two calls of the same id in one message,
-//   - text that is empty or only white space,
+//   - text that is empty or only white space, but for that of the model and of tools,
 //   - options for the provider "fake", which has none.
 //
 // Messages of [llm.RoleSystem] are passed over when messages are paired. Once a

@@ -10,52 +10,37 @@ import (
 // in several deltas.
 const defaultChunk = 12 // runes
 
-// responseEvents streams a whole answer, in deltas of at most chunk runes; 0 is the default.
+// responseEvents streams a whole answer as [llm.Response.Events] does, but in deltas
+// of at most chunk runes; 0 is the default.
 func responseEvents(r *llm.Response, chunk int) []llm.Event {
-	return append(partEvents(r.Message.Content, chunk), &llm.Finish{
-		StopReason: r.StopReason, RawStopReason: r.RawStopReason, Usage: r.Usage,
-		Provider: r.Provider, Model: r.Model, RequestID: r.RequestID, Latency: r.Latency,
-		Warnings: r.Warnings, Raw: r.Raw,
-	})
-}
-
-// partEvents streams the parts of an answer one after the other. Text, reasoning and
-// tool arguments come in deltas only, as law 6 of [llm.Model] says; a signature comes
-// after the reasoning that it signs.
-func partEvents(parts []llm.Part, chunk int) []llm.Event {
 	if chunk == 0 {
 		chunk = defaultChunk
 	}
 	var out []llm.Event
-	add := func(ev llm.Event) { out = append(out, ev) }
-	for i, p := range parts {
-		switch p := p.(type) {
-		case *llm.TextPart:
-			add(&llm.PartStart{Index: i, Part: &llm.TextPart{Opaque: p.Opaque}})
-			for _, s := range pieces(p.Text, chunk) {
-				add(&llm.TextDelta{Index: i, Text: s})
+	for ev, err := range r.Events() {
+		if err != nil {
+			break // of a response that was cut, which has no Finish either
+		}
+		switch ev := ev.(type) {
+		case *llm.TextDelta:
+			for _, s := range pieces(ev.Text, chunk) {
+				out = append(out, &llm.TextDelta{Index: ev.Index, Text: s})
 			}
-			for _, c := range p.Citations {
-				add(&llm.CitationDelta{Index: i, Citation: c})
+		case *llm.ReasoningDelta:
+			for _, s := range pieces(ev.Text, chunk) {
+				out = append(out, &llm.ReasoningDelta{Index: ev.Index, Text: s})
 			}
-		case *llm.ReasoningPart:
-			add(&llm.PartStart{Index: i, Part: &llm.ReasoningPart{Opaque: p.Opaque}})
-			for _, s := range pieces(p.Text, chunk) {
-				add(&llm.ReasoningDelta{Index: i, Text: s})
+			// The signature comes after the reasoning that it signs.
+			if ev.Signature != "" || len(ev.Redacted) > 0 {
+				out = append(out, &llm.ReasoningDelta{Index: ev.Index, Signature: ev.Signature, Redacted: ev.Redacted})
 			}
-			if p.Signature != "" || len(p.Redacted) > 0 {
-				add(&llm.ReasoningDelta{Index: i, Signature: p.Signature, Redacted: p.Redacted})
-			}
-		case *llm.ToolCallPart:
-			add(&llm.PartStart{Index: i, Part: &llm.ToolCallPart{ID: p.ID, Name: p.Name, Opaque: p.Opaque}})
-			// A call has one or the other. Who reads the stream finds out which.
-			for _, s := range pieces(string(p.Input)+p.Malformed, chunk) {
-				add(&llm.ToolCallDelta{Index: i, Input: s})
+		case *llm.ToolCallDelta:
+			for _, s := range pieces(ev.Input, chunk) {
+				out = append(out, &llm.ToolCallDelta{Index: ev.Index, Input: s})
 			}
 		default:
-			add(&llm.PartStart{Index: i, Part: p})
+			out = append(out, ev)
 		}
-		add(&llm.PartStop{Index: i})
 	}
 	return out
 }

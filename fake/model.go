@@ -12,7 +12,8 @@ import (
 // Model is a model in memory. It is made by [New], [Func], [Auto] or [Replay], and
 // is safe for concurrent use.
 //
-// It keeps a copy of every request for as long as it lives; see [Model.Requests].
+// It keeps a copy of every request for as long as it lives, see [Model.Requests],
+// unless told to [Model.Forget].
 type Model struct {
 	info llm.Info
 	*state
@@ -24,6 +25,8 @@ type state struct {
 	lenient bool // do not refuse what providers refuse
 
 	mu       sync.Mutex
+	forgets  bool // keep no requests
+	arrived  int  // requests so far
 	requests []*llm.Request
 	calls    int  // tool calls numbered so far
 	paused   bool // an answer stopped with StopPause
@@ -98,7 +101,9 @@ func (m *Model) answer(ctx context.Context, op string, req *llm.Request) (*call,
 		return c, take{}, err
 	}
 	if err := req.Validate(); err != nil {
-		return c, take{}, err
+		e := c.fault(llm.ErrInvalidRequest, "")
+		e.Err = err
+		return c, take{}, e
 	}
 	c.state = m.state
 	c.req, c.id = m.arrive(req)
@@ -117,8 +122,22 @@ func (s *state) arrive(req *llm.Request) (*llm.Request, string) {
 	kept := copyRequest(req)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.requests = append(s.requests, kept)
-	return kept, "fake-" + strconv.Itoa(len(s.requests))
+	s.arrived++
+	if !s.forgets {
+		s.requests = append(s.requests, kept)
+	}
+	return kept, "fake-" + strconv.Itoa(s.arrived)
+}
+
+// Forget makes the model keep no requests from now on, and returns it: for programs
+// that run long, and for benchmarks.
+func (m *Model) Forget() *Model {
+	if m != nil && m.state != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.forgets, m.requests = true, nil
+	}
+	return m
 }
 
 // Requests returns the requests that have arrived, in order: all that were valid

@@ -259,3 +259,15 @@ func TestConcurrentCalls(t *testing.T) {
 		t.Errorf("%d requests", got)
 	}
 }
+
+// A model that forgets keeps no requests, and goes on counting calls.
+func TestForget(t *testing.T) {
+	m := fake.New(fake.Text("a"), fake.Text("b"))
+	generate(t, m, ask("x"))
+	if m.Forget() != m || len(m.Requests()) != 0 {
+		t.Errorf("%d requests are kept", len(m.Requests()))
+	}
+	if r := generate(t, m, ask("y")); r.RequestID != "fake-2" || len(m.Requests()) != 0 {
+		t.Errorf("%q, %d requests are kept", r.RequestID, len(m.Requests()))
+	}
+}

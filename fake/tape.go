@@ -2,14 +2,10 @@ package fake
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/parley-sdk/parley/llm"
 )
@@ -98,61 +94,6 @@ func (es *tapeEvents) UnmarshalJSON(b []byte) error {
 	}
 	return nil
 }
-
-// tapeError is an error on a tape: the verdict, and what was said of it.
-type tapeError struct {
-	Code       llm.Code `json:"code"`
-	Message    string   `json:"message,omitempty"`
-	Op         string   `json:"op,omitempty"`
-	Provider   string   `json:"provider,omitempty"`
-	Model      string   `json:"model,omitempty"`
-	RequestID  string   `json:"request_id,omitempty"`
-	Status     int      `json:"status,omitempty"`
-	RetryAfter string   `json:"retry_after,omitempty"`
-	Retryable  bool     `json:"retryable,omitempty"`
-	Cause      string   `json:"cause,omitempty"` // the text of an error of package context
-}
-
-func newTapeError(err error) *tapeError {
-	t := &tapeError{Code: llm.CodeOf(err), Retryable: llm.IsRetryable(err)}
-	if d, ok := llm.RetryAfter(err); ok {
-		t.RetryAfter = d.String()
-	}
-	for _, cause := range contextErrors {
-		if errors.Is(err, cause) {
-			t.Cause = cause.Error()
-		}
-	}
-	e, ok := errors.AsType[*llm.Error](err)
-	if !ok || e == nil {
-		// The text of other errors may hold anything, and would be printed on replay.
-		return t
-	}
-	t.Op, t.Provider, t.Model, t.RequestID, t.Status = e.Op, e.Provider, e.Model, e.RequestID, e.Status
-	bare := &llm.Error{Code: e.Code, Message: e.Message, Err: e.Err}
-	// The message and those of the causes, but not the code and the cause, which are
-	// kept apart.
-	text := strings.TrimPrefix(bare.Error(), e.Code.Error())
-	t.Message = strings.Trim(strings.TrimSuffix(text, t.Cause), ": ")
-	return t
-}
-
-// restore makes the error that was recorded, as far as it was.
-func (t *tapeError) restore() error {
-	e := &llm.Error{Code: t.Code, Message: t.Message, Op: t.Op, Provider: t.Provider, Model: t.Model,
-		RequestID: t.RequestID, Status: t.Status, Retryable: &t.Retryable}
-	// A duration that cannot be read is one that was not recorded.
-	e.RetryAfter, _ = time.ParseDuration(t.RetryAfter)
-	for _, cause := range contextErrors {
-		if t.Cause == cause.Error() {
-			e.Err = cause
-		}
-	}
-	return e
-}
-
-// contextErrors are the causes that law 5 of [llm.Model] asks for.
-var contextErrors = [...]error{context.Canceled, context.DeadlineExceeded}
 
 // lines ranges over the lines of a tape that hold something, with their numbers.
 func lines(tape []byte) func(yield func(int, []byte) bool) {

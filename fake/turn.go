@@ -116,8 +116,8 @@ func (t Turn) ThenFail(err error) Turn {
 	return t
 }
 
-// CutAfter breaks the answer off after n events: what follows is an error, by
-// default [llm.ErrIncomplete]. The answer is cut in any case: where n is larger than
+// CutAfter breaks the answer off after n events, of which the first is the start of a
+// part: what follows is an error, by default [llm.ErrIncomplete]. The answer is cut in any case: where n is larger than
 // the number of events, just before Finish. n is 0 or more.
 func (t Turn) CutAfter(n int) Turn {
 	if n < 0 {

@@ -137,7 +137,7 @@ func (e *Error) text(outer Code) string {
 	if details != nil {
 		fmt.Fprintf(&b, " (%s)", strings.Join(details, ", "))
 	}
-	if b.Len() == 0 {
+	if b.Len() == 0 && outer == "" {
 		return ErrUnknown.Error()
 	}
 	return b.String()

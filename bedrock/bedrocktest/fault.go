@@ -72,13 +72,16 @@ const (
 	EndShort
 )
 
-// normal is the fault with places below 0 made 0.
+// normal is the fault with places below 0 made 0; there is no such bit.
 func (f Fault) normal() Fault {
 	if f.CutAt != nil {
 		f.CutAt = new(max(0, *f.CutAt))
 	}
 	if f.StallAt != nil {
 		f.StallAt = new(max(0, *f.StallAt))
+	}
+	if f.FlipBit != nil && *f.FlipBit < 0 {
+		f.FlipBit = nil
 	}
 	return f
 }

@@ -32,8 +32,19 @@ type Server struct {
 }
 
 // NewServer starts a server that answers from the model; nil options are the
-// defaults. It panics where it cannot listen. The caller calls [Server.Close].
+// defaults. It panics where it cannot listen; see [Listen]. The caller calls
+// [Server.Close].
 func NewServer(model llm.Model, opts *Options) *Server {
+	s, err := Listen(model, opts)
+	if err != nil {
+		panic("bedrocktest: " + err.Error())
+	}
+	return s
+}
+
+// Listen is [NewServer] for programs that serve on an address of the user's: where it
+// cannot listen it returns the error of net.Listen.
+func Listen(model llm.Model, opts *Options) (*Server, error) {
 	s := &Server{model: model}
 	if opts != nil {
 		s.opts = *opts
@@ -44,7 +55,7 @@ func NewServer(model llm.Model, opts *Options) *Server {
 	}
 	tcp, err := net.Listen("tcp", addr)
 	if err != nil {
-		panic("bedrocktest: cannot listen: " + err.Error())
+		return nil, err
 	}
 	s.URL = "http://" + dialable(tcp.Addr().String())
 
@@ -63,7 +74,7 @@ func NewServer(model llm.Model, opts *Options) *Server {
 	s.client = newClient(s.URL, s.local)
 
 	s.busy.Go(func() { _ = s.http.Serve(listener{tcp.(*net.TCPListener)}) }) // it ends with Close
-	return s
+	return s, nil
 }
 
 // dialable is the address to dial for one that was listened on.

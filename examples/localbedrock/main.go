@@ -14,7 +14,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -36,24 +35,14 @@ func main() {
 
 // serve serves until the context ends.
 func serve(ctx context.Context, w io.Writer, addr string) error {
-	if err := free(addr); err != nil {
+	server, err := bedrocktest.Listen(fake.Auto().Forget(), &bedrocktest.Options{Addr: addr, Forget: true})
+	if err != nil {
 		return err
 	}
-	server := bedrocktest.NewServer(fake.Auto(), &bedrocktest.Options{Addr: addr, Forget: true})
 	defer server.Close()
 	fmt.Fprintf(w, "A local Bedrock listens on %s. For an AWS SDK of any language:\n\n"+
 		"  export AWS_ENDPOINT_URL_BEDROCK_RUNTIME=%[1]s AWS_REGION=us-east-1 AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n\n"+
 		"Press Ctrl-C to stop.\n", server.URL)
 	<-ctx.Done()
 	return nil
-}
-
-// free says what is wrong with an address, since a test server panics where it cannot
-// listen.
-func free(addr string) error {
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return err
-	}
-	return l.Close()
 }

@@ -58,7 +58,10 @@ func (m paced) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event
 	return llm.Once(func(yield func(llm.Event, error) bool) {
 		for ev, err := range m.next.Stream(ctx, req) {
 			if _, ok := ev.(*llm.TextDelta); ok {
-				time.Sleep(40 * time.Millisecond)
+				select {
+				case <-time.After(40 * time.Millisecond):
+				case <-ctx.Done(): // the model will say so
+				}
 			}
 			if !yield(ev, err) {
 				return
@@ -67,4 +70,5 @@ func (m paced) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event
 	})
 }
 
-func (m paced) Info() llm.Info { return m.next.Info() }
+func (m paced) Info() llm.Info    { return m.next.Info() }
+func (m paced) Unwrap() llm.Model { return m.next }

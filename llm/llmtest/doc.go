@@ -36,6 +36,9 @@
 // reason, whose reasoning it is) a backend adds; where the suite looks at it the
 // script says it too, so that a model which plays answers as they are passes.
 //
+// The laws speak of goroutines, so Run counts them: call it from a test that does not
+// run in parallel with others. Run it with the race detector.
+//
 // # What arrives
 //
 // Where the harness plays [Script.Model], the suite compares what arrives there with
@@ -43,9 +46,6 @@
 // server decodes all of a request; what it does not read counts as lost. A setting
 // that a [llm.Warning] names may arrive as something else. Where another model plays,
 // the suite sees only that the requests are taken; the log says in how many cases.
-//
-// The laws speak of goroutines, so Run counts them: call it from a test that does not
-// run in parallel with others. Run it with the race detector.
 //
 // # Virtual time
 //

@@ -8,7 +8,7 @@ import (
 
 // historyMutants break law 7 where a conversation goes on.
 func historyMutants() []mutant {
-	return []mutant{
+	mutants := []mutant{
 		{name: "refuses-its-own-reasoning", fails: []string{"law07/answer-goes-back"},
 			model: refuses(llm.ErrUnsupported, func(r *llm.Request) bool {
 				return hasPart(r, func(p llm.Part) bool { r, ok := p.(*llm.ReasoningPart); return ok && len(r.Redacted) > 0 })
@@ -81,6 +81,10 @@ func historyMutants() []mutant {
 		{name: "does-not-say-which-model-reasoned", fails: []string{"law07/signature-is-marked", "law07/redacted-is-marked"},
 			model: marks(&llm.Opaque{Provider: "llmtest"})},
 	}
+	for i := range mutants {
+		mutants[i].law = "law07"
+	}
+	return mutants
 }
 
 func hasPart(r *llm.Request, is func(p llm.Part) bool) bool {

@@ -33,7 +33,8 @@ func settingMutants() []mutant {
 		"the-name-of-the-choice": {choiceOf(llm.ToolChoiceTool, llm.ToolChoice{Mode: llm.ToolChoiceAny}), []string{"named-tool"}},
 		"single":                 {func(r *llm.Request) { r.ToolChoice.Single = false }, []string{"single-tool-call"}},
 
-		"tools":             {func(r *llm.Request) { r.Tools, r.ToolChoice = nil, llm.ToolChoice{} }, []string{"tools", "any-tool", "named-tool", "single-tool-call", "strict-tools", "cache-point-after-tool", "request-arrives"}},
+		"tools": {func(r *llm.Request) { r.Tools, r.ToolChoice = nil, llm.ToolChoice{} },
+			[]string{"tools", "any-tool", "named-tool", "single-tool-call", "strict-tools", "cache-point-after-tool", "request-arrives"}},
 		"strict":            {eachTool(func(t *llm.Tool) { t.Strict = false }), []string{"strict-tools"}},
 		"tool-descriptions": {eachTool(func(t *llm.Tool) { t.Description = "" }), []string{"tools", "request-arrives"}},
 		"tool-schemas":      {eachTool(func(t *llm.Tool) { t.Schema = nil }), []string{"tools", "request-arrives"}},
@@ -77,7 +78,8 @@ func settingMutants() []mutant {
 				p.Content = slices.DeleteFunc(p.Content, isA[*llm.MediaPart])
 			}
 			return p
-		}), []string{"image-input", "audio-input", "video-input", "document-input", "document-citations", "tool-result-images", "media-arrives", "answer-goes-back"}},
+		}), []string{"image-input", "audio-input", "video-input", "document-input", "document-citations", "tool-result-images",
+			"media-arrives", "answer-goes-back"}},
 		"the-system-role": {func(r *llm.Request) {
 			for i, m := range r.Messages {
 				if m.Role == llm.RoleSystem {
