@@ -452,7 +452,7 @@ func TestConcurrency(t *testing.T) {
 	var wg sync.WaitGroup
 	for g := range 64 {
 		wg.Go(func() {
-			for i := range 10 {
+			for i := range 10 * soak(t) {
 				text := fmt.Sprintf("goroutine %d, call %d, 🙂", g, i)
 				req := &llm.Request{Messages: []llm.Message{llm.UserText(text)}}
 				var r *llm.Response
@@ -486,7 +486,8 @@ func TestBackToBackStreams(t *testing.T) {
 	client := bedrockruntime.New(bedrockruntime.Options{Region: "us-east-1", BaseEndpoint: &s.URL, HTTPClient: &http.Client{Transport: transport},
 		Credentials: credentials.NewStaticCredentialsProvider("AKID", "SECRET", "")})
 	m := bedrock.New(client, "m", nil)
-	for i := range 1000 {
+	calls := 1000 * soak(t)
+	for i := range calls {
 		if r, err := llm.Collect(m.Stream(t.Context(), hello)); err != nil || r.Text() != "Hello" {
 			t.Fatalf("stream %d: %v", i, err)
 		}
@@ -495,7 +496,7 @@ func TestBackToBackStreams(t *testing.T) {
 		}
 	}
 	if n := dials.Load(); n > 10 {
-		t.Errorf("%d connections for 2,000 calls", n)
+		t.Errorf("%d connections for %d calls", n, 2*calls)
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"os"
+	"strconv"
 	"testing"
 
 	"github.com/parley-sdk/parley/llm"
@@ -30,6 +32,20 @@ func asError(t *testing.T, err error) *llm.Error {
 		t.Fatalf("not an *llm.Error: %T %v", err, err)
 	}
 	return e
+}
+
+// soak is how often long tests repeat what they do: PARLEY_SOAK, or once.
+func soak(t *testing.T) int {
+	t.Helper()
+	v := os.Getenv("PARLEY_SOAK")
+	if v == "" {
+		return 1
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 {
+		t.Fatalf("PARLEY_SOAK is %q, not a number from 1 up", v)
+	}
+	return n
 }
 
 // echo answers with the text of the last message.
