@@ -28,7 +28,7 @@ func TestConformance(t *testing.T) {
 					llmtest.EarlyUsage.Because("Converse tells the usage at the end"),
 					llmtest.GeneratePartial.Because("Converse answers whole or with an error"),
 					llmtest.StreamRetryAfter.Because("an exception in a stream has no headers"),
-					llmtest.ProviderBlocksBack.Because("the AWS SDK sends only blocks that it knows"),
+					llmtest.ProviderBlocksBack.Because("the AWS SDK sends only blocks that it knows; others are left out with a warning"),
 					llmtest.OpaqueState.Because("Bedrock attaches nothing that the neutral parts lack"),
 					llmtest.StopReason(llm.StopPause).Because("not among Bedrock's stop reasons"),
 					llmtest.StopReason(llm.StopRefusal).Because("not among Bedrock's stop reasons"),

@@ -50,6 +50,9 @@ func (e *encoder) appendBlocks(blocks []types.ContentBlock, role llm.Role, p llm
 			return blocks, nil
 		}
 		block, err = providerBlock(p)
+		if f, ok := err.(*fault); ok && f.code == llm.ErrUnsupported && role == llm.RoleAssistant {
+			return blocks, nil // the model's own words must not end the conversation
+		}
 	default:
 		err = unsupported("", "a %T is unknown to this version of Parley", p)
 	}
@@ -80,8 +83,11 @@ func whyDropped(p llm.Part) string {
 	case *llm.TextPart:
 		return "blank text, which Bedrock refuses"
 	case *llm.ProviderPart:
-		if p.Provider == "" {
+		switch p.Provider {
+		case "":
 			return "a kind of part that this version of Parley does not know"
+		case Provider:
+			return "a block that this version of the AWS SDK does not know"
 		}
 	}
 	return "it belongs to another provider"

@@ -151,9 +151,10 @@
 // provider within [Once]. It fills Provider and Model in its answers and errors, and
 // passes the provider's error texts through [Redact]. Law 7 of [Model] says what it
 // does with a request that it cannot honour: it refuses what changes the meaning
-// (tools and their choice, the output format, stop sequences, media, documents, its
-// own options), and warns where it leaves out what tunes the answer (temperature,
-// top_p, top_k, reasoning, cache points, metadata, strict). llmtest.Run checks it,
+// (tools and their choice, the output format, media, documents, its own options), and
+// warns where it leaves out what tunes the answer (temperature, top_p, top_k,
+// reasoning, cache points, metadata, strict). What lies between, such as stop
+// sequences, it may treat either way. llmtest.Run checks it,
 // and examples/custombackend is one to be read.
 //
 // # Provider options
