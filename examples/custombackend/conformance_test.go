@@ -1,0 +1,67 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/parley-sdk/parley/llm"
+	"github.com/parley-sdk/parley/llm/llmtest"
+)
+
+// The backend keeps the laws of llm.Model, but for what the wire cannot carry, or what
+// the example leaves out.
+func TestConformance(t *testing.T) {
+	const leftOut = "left out, to keep the example short"
+	llmtest.Run(t, llmtest.Harness{
+		New: func(t *testing.T, s llmtest.Script) llm.Model { return newModel(t, Handler(s.Model()), s.Name) },
+		Lacks: []llmtest.Capability{
+			llmtest.AudioInput.Because(leftOut),
+			llmtest.VideoInput,
+			llmtest.DocumentInput.Because(leftOut),
+			llmtest.DocumentCitations,
+			llmtest.StructuredOutput.Because(leftOut),
+			llmtest.ToolResultImages,
+			llmtest.ToolResultErrors.Because("the content says it"),
+			llmtest.TopK,
+			llmtest.ReasoningControl.Because(leftOut),
+			llmtest.CachePoints.Because("the provider caches without being asked"),
+			llmtest.Metadata.Because("the provider takes it with what it stores only"),
+
+			llmtest.SeveralTexts,
+			llmtest.Reasoning.Because("OpenAI shows none; other servers do, in members that this example does not read"),
+			llmtest.SignedReasoning,
+			llmtest.RedactedReasoning,
+			llmtest.Citations,
+			llmtest.MediaOutput,
+			llmtest.ProviderBlocks.Because("a message has members, not blocks"),
+			llmtest.ProviderEvents.Because("unknown members are not read, to keep the example short"),
+			llmtest.ProviderDeltas,
+			llmtest.OpaqueState,
+			llmtest.CacheWriteUsage,
+			llmtest.CacheWrite1hUsage,
+			llmtest.ServiceTier.Because("none can be asked for here"),
+			llmtest.GeneratePartial.Because("a whole answer comes whole or not at all"),
+
+			llmtest.StopReason(llm.StopSequence).Because("the wire says stop"),
+			llmtest.StopReason(llm.StopPause),
+			llmtest.StopReason(llm.StopContextWindow).Because("the wire says length"),
+			llmtest.StopReason(llm.StopMalformed),
+			llmtest.StopReason(llm.StopRefusal).Because("the wire says it with the text, a stream of events after it: see TestRefusal"),
+
+			llmtest.ErrorCode(llm.ErrNotReady).Because("the wire says 503, as of an overload"),
+			llmtest.StreamRetryAfter,
+		},
+	})
+}
+
+// newModel returns a backend over a server with that handler.
+func newModel(t *testing.T, handler http.Handler, name string) *Model {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	// A stream closes its connection, a whole answer gives it back. The suite counts
+	// goroutines, and those of connections must not differ from call to call.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	return New(server.URL+"/v1", "sk-secret", name, client)
+}
