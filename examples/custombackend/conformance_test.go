@@ -60,8 +60,7 @@ func newModel(t *testing.T, handler http.Handler, name string) *Model {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	// A stream closes its connection, a whole answer gives it back. The suite counts
-	// goroutines, and those of connections must not differ from call to call.
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	return New(server.URL+"/v1", "sk-secret", name, client)
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return New(server.URL+"/v1", "sk-secret", name, &http.Client{Transport: transport})
 }
