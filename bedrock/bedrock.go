@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"iter"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
@@ -45,7 +44,7 @@ func New(client *bedrockruntime.Client, modelID string, opts *Options) *Model {
 	m.opts.Profile = new(*m.opts.Profile)
 	if client != nil {
 		o := client.Options()
-		m.made, m.local = o.Protocol != nil, localOnly(o.HTTPClient)
+		m.made, m.local = complete(&o) == nil, localOnly(o.HTTPClient)
 	}
 	return m
 }
@@ -53,10 +52,12 @@ func New(client *bedrockruntime.Client, modelID string, opts *Options) *Model {
 // usable says why no call can be made, if so.
 func (m *Model) usable() error {
 	switch {
+	case m == nil:
+		return invalid("", "nil model: make one with New")
 	case m.client == nil:
 		return invalid("", "nil client: make one with bedrockruntime.NewFromConfig, and the model with New")
 	case !m.made:
-		return invalid("", "a client that bedrockruntime.New did not make")
+		return invalid("", "a client that bedrockruntime.New did not make, or with parts that are nil")
 	case m.modelID == "":
 		return invalid("", "empty model id: the Bedrock console lists those of your region")
 	}
@@ -69,12 +70,17 @@ func NewFromConfig(cfg aws.Config, modelID string, opts *Options) *Model {
 }
 
 // Info names the model: [Provider] and the id that New was given.
-func (m *Model) Info() llm.Info { return llm.Info{Provider: Provider, Model: m.modelID} }
+func (m *Model) Info() llm.Info {
+	if m == nil {
+		return llm.Info{Provider: Provider}
+	}
+	return llm.Info{Provider: Provider, Model: m.modelID}
+}
 
 // Generate calls Converse.
 func (m *Model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
 	c := &call{model: m, op: "generate"}
-	in, err := c.prepare(req)
+	in, err := c.prepare(ctx, req)
 	if err != nil {
 		return nil, c.fail(ctx, err)
 	}
@@ -82,7 +88,7 @@ func (m *Model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, 
 	if _, err := m.client.Converse(ctx, in, c.options...); err != nil {
 		return nil, c.fail(ctx, err)
 	}
-	body, err := c.readBody()
+	body, err := c.readBody(maxAnswer)
 	if err != nil {
 		return nil, c.fail(ctx, err)
 	}
@@ -98,7 +104,7 @@ func (m *Model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, 
 func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
 	return llm.Once(func(yield func(llm.Event, error) bool) {
 		c := &call{model: m, op: "stream"}
-		in, err := c.prepare(req)
+		in, err := c.prepare(ctx, req)
 		if err != nil {
 			yield(nil, c.fail(ctx, err))
 			return
@@ -136,7 +142,7 @@ func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 // Not every model can: [llm.ErrInvalidRequest] from the service says so.
 func (m *Model) CountTokens(ctx context.Context, req *llm.Request) (int, error) {
 	c := &call{model: m, op: "count tokens"}
-	in, err := c.prepare(req)
+	in, err := c.prepare(ctx, req)
 	if err != nil {
 		return 0, c.fail(ctx, err)
 	}
@@ -150,13 +156,13 @@ func (m *Model) CountTokens(ctx context.Context, req *llm.Request) (int, error) 
 	}, c.options...); err != nil {
 		return 0, c.fail(ctx, err)
 	}
-	body, err := c.readBody()
+	body, err := c.readBody(maxCount)
 	if err != nil {
 		return 0, c.fail(ctx, err)
 	}
 	doc, _ := parse(body)
-	n, err := strconv.Atoi(string(doc.get("inputTokens")))
-	if err != nil {
+	n, ok := doc.get("inputTokens").count()
+	if !ok {
 		return 0, c.fail(ctx, &llm.Error{Code: llm.ErrMalformedOutput, Message: "the answer holds no token count: is the endpoint Bedrock's?"})
 	}
 	return n, nil

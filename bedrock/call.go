@@ -3,6 +3,7 @@ package bedrock
 import (
 	"context"
 	"io"
+	"reflect"
 	"slices"
 	"time"
 
@@ -26,10 +27,13 @@ type call struct {
 }
 
 // prepare checks and encodes the request.
-func (c *call) prepare(req *llm.Request) (*bedrockruntime.ConverseInput, error) {
+func (c *call) prepare(ctx context.Context, req *llm.Request) (*bedrockruntime.ConverseInput, error) {
 	m := c.model
 	if err := m.usable(); err != nil {
 		return nil, err
+	}
+	if ctx == nil {
+		return nil, invalid("", "nil context")
 	}
 	var err error
 	if c.request, _, err = llm.OptionsFor[*RequestOptions](req); err != nil {
@@ -47,12 +51,14 @@ func (c *call) prepare(req *llm.Request) (*bedrockruntime.ConverseInput, error) 
 	}
 	c.info = m.Info()
 	c.warnings = warnings
-	c.options = c.clientOptions()
+	if c.options, err = c.clientOptions(); err != nil {
+		return nil, err
+	}
 	return in, nil
 }
 
 // clientOptions are the options of the AWS client for this call.
-func (c *call) clientOptions() []func(*bedrockruntime.Options) {
+func (c *call) clientOptions() ([]func(*bedrockruntime.Options), error) {
 	keepRetries := c.model.opts.KeepSDKRetries
 	before := func(o *bedrockruntime.Options) {
 		if !keepRetries {
@@ -69,15 +75,50 @@ func (c *call) clientOptions() []func(*bedrockruntime.Options) {
 		o.APIOptions = append(slices.Clip(o.APIOptions), withoutStreamReader)
 	}
 	if c.request == nil || len(c.request.ClientOptions) == 0 {
-		return []func(*bedrockruntime.Options){before, after}
+		return []func(*bedrockruntime.Options){before, after}, nil
 	}
-	options := []func(*bedrockruntime.Options){before}
+	// The application's own may leave behind what the SDK panics on. So they are applied
+	// here, and looked at.
+	o := c.model.client.Options()
+	before(&o)
 	for _, f := range c.request.ClientOptions {
 		if f != nil {
-			options = append(options, f)
+			f(&o)
 		}
 	}
-	return append(options, after)
+	if err := complete(&o); err != nil {
+		return nil, err
+	}
+	after(&o)
+	return []func(*bedrockruntime.Options){func(all *bedrockruntime.Options) { *all = o }}, nil
+}
+
+// complete says what the options of an AWS client lack.
+func complete(o *bedrockruntime.Options) error {
+	for name, v := range map[string]any{
+		"HTTPClient": o.HTTPClient, "Retryer": o.Retryer, "Protocol": o.Protocol, "AuthSchemeResolver": o.AuthSchemeResolver,
+		"EndpointResolverV2": o.EndpointResolverV2, "TracerProvider": o.TracerProvider, "MeterProvider": o.MeterProvider,
+	} {
+		if isNil(v) {
+			return invalid("options.client_options", "the AWS client's %s is nil", name)
+		}
+	}
+	if o.Credentials != nil && isNil(o.Credentials) {
+		return invalid("options.client_options", "the AWS client's Credentials are a nil pointer")
+	}
+	if slices.ContainsFunc(o.APIOptions, func(f func(*middleware.Stack) error) bool { return f == nil }) {
+		return invalid("options.client_options", "a nil function in the AWS client's APIOptions")
+	}
+	return nil
+}
+
+// isNil says whether v is nil or holds a nil pointer.
+func isNil(v any) bool {
+	if v == nil {
+		return true
+	}
+	r := reflect.ValueOf(v)
+	return r.Kind() == reflect.Pointer && r.IsNil()
 }
 
 // withoutStreamReader takes the SDK's reader of event streams out of a call: it
@@ -103,16 +144,19 @@ func (c *call) guardrail() *Guardrail {
 	return c.request.Guardrail
 }
 
-// maxBody bounds a whole answer; the SDK knows no bound.
-const maxBody = 512 << 20
+// Bounds of a whole answer, which may hold images, and of a count; the SDK knows none.
+const (
+	maxAnswer = 128 << 20
+	maxCount  = 64 << 10
+)
 
 // readBody reads the body of a success to its end.
-func (c *call) readBody() ([]byte, error) {
+func (c *call) readBody(most int) ([]byte, error) {
 	if c.body == nil {
 		return nil, io.ErrUnexpectedEOF
 	}
-	body, err := io.ReadAll(io.LimitReader(c.body, maxBody+1))
-	if err == nil && len(body) > maxBody {
+	body, err := io.ReadAll(io.LimitReader(c.body, int64(most)+1))
+	if err == nil && len(body) > most {
 		err = &llm.Error{Code: llm.ErrMalformedOutput, Message: "the answer is larger than any model's"}
 	}
 	return body, err
@@ -122,12 +166,11 @@ func (c *call) readBody() ([]byte, error) {
 // connection can serve the next call. It is on its way already; should it not be,
 // the connection is not worth waiting for.
 func (c *call) awaitEnd(cancel context.CancelFunc) {
-	timer := time.AfterFunc(10*time.Millisecond, cancel)
+	body := c.body
+	timer := time.AfterFunc(10*time.Millisecond, func() {
+		cancel()
+		body.Close() // of a client that does not heed the context
+	})
 	defer timer.Stop()
-	var rest [512]byte
-	for {
-		if _, err := c.body.Read(rest[:]); err != nil {
-			return
-		}
-	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(body, maxErrorBody))
 }

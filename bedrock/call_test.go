@@ -195,6 +195,177 @@ func TestAnswersOfOthers(t *testing.T) {
 	}
 }
 
+// A server that says anything at all does not make a call hang, or go elsewhere.
+func TestOddServers(t *testing.T) {
+	var elsewhere atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		elsewhere.Add(1)
+		io.WriteString(w, `{"output":{"message":{"content":[{"text":"from elsewhere"}]}},"stopReason":"end_turn"}`)
+	}))
+	defer other.Close()
+	for name, handler := range map[string]http.HandlerFunc{
+		"a switch of protocols": func(w http.ResponseWriter, r *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+			io.Copy(io.Discard, conn) // until the client leaves
+		},
+		"301": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, 301) },
+		"302": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, 302) },
+		"307": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, 307) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := httptest.NewServer(handler)
+			defer s.Close()
+			m := bedrock.New(localClient(t, s.URL), "m", nil)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			_, generate := m.Generate(ctx, hello)
+			_, stream := llm.Collect(m.Stream(ctx, hello))
+			for _, err := range []error{generate, stream} {
+				if e := asError(t, err); e.Status >= 400 || errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("%v", err)
+				}
+			}
+		})
+	}
+	if n := elsewhere.Load(); n > 0 {
+		t.Errorf("%d requests went to another host", n)
+	}
+}
+
+// A client of the application's own may be odd in ways that net/http is not.
+func TestOddClients(t *testing.T) {
+	answer := func(body io.ReadCloser) roundTrip {
+		return func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body, Request: r}, nil
+		}
+	}
+	whole, _ := streamBody(t)
+	client := func(do roundTrip) *bedrockruntime.Client {
+		return bedrockruntime.New(bedrockruntime.Options{Region: "us-east-1", BaseEndpoint: aws.String("http://127.0.0.1:1"), HTTPClient: do,
+			Credentials: credentials.NewStaticCredentialsProvider("AKID", "SECRET", "")})
+	}
+	t.Run("no end after the answer", func(t *testing.T) {
+		body := &stuck{data: whole, closed: make(chan struct{})}
+		r, err := llm.Collect(bedrock.New(client(answer(body)), "m", nil).Stream(t.Context(), hello))
+		if err != nil || r.Text() != "Hello, wörld" {
+			t.Errorf("%v, %v", r, err)
+		}
+	})
+	t.Run("reads that bring nothing", func(t *testing.T) {
+		_, err := llm.Collect(bedrock.New(client(answer(io.NopCloser(idle{}))), "m", nil).Stream(t.Context(), hello))
+		if llm.CodeOf(err) != llm.ErrIncomplete {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("typed nil error", func(t *testing.T) {
+		do := roundTrip(func(*http.Request) (*http.Response, error) { return nil, (*llm.Error)(nil) })
+		if _, err := bedrock.New(client(do), "m", nil).Generate(t.Context(), hello); llm.CodeOf(err) != llm.ErrUnavailable {
+			t.Errorf("%v", err)
+		}
+	})
+	t.Run("no body", func(t *testing.T) {
+		do := roundTrip(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 500, Header: http.Header{}, Request: r}, nil
+		})
+		if _, err := bedrock.New(client(do), "m", nil).Generate(t.Context(), hello); llm.CodeOf(err) != llm.ErrInternal {
+			t.Errorf("%v", err)
+		}
+	})
+	for name, spoil := range map[string]func(*bedrockruntime.Options){
+		"Retryer":            func(o *bedrockruntime.Options) { o.Retryer = nil },
+		"Protocol":           func(o *bedrockruntime.Options) { o.Protocol = nil },
+		"AuthSchemeResolver": func(o *bedrockruntime.Options) { o.AuthSchemeResolver = nil },
+		"TracerProvider":     func(o *bedrockruntime.Options) { o.TracerProvider = nil },
+		"MeterProvider":      func(o *bedrockruntime.Options) { o.MeterProvider = nil },
+		"HTTPClient":         func(o *bedrockruntime.Options) { o.HTTPClient = (*http.Client)(nil) },
+		"Credentials":        func(o *bedrockruntime.Options) { o.Credentials = (*aws.CredentialsCache)(nil) },
+		"APIOptions":         func(o *bedrockruntime.Options) { o.APIOptions = append(o.APIOptions, nil) },
+	} {
+		t.Run("nil "+name, func(t *testing.T) {
+			req := hello.Clone()
+			req.SetOptions(&bedrock.RequestOptions{ClientOptions: []func(*bedrockruntime.Options){spoil}})
+			s := answering(t, nil)
+			m := bedrock.New(s.Client(), "m", nil)
+			_, generate := m.Generate(t.Context(), req)
+			_, stream := llm.Collect(m.Stream(t.Context(), req))
+			for _, err := range []error{generate, stream} {
+				if llm.CodeOf(err) != llm.ErrInvalidRequest || !strings.Contains(err.Error(), name) {
+					t.Errorf("%v", err)
+				}
+			}
+		})
+	}
+	var none *bedrock.Model
+	if _, err := none.Generate(t.Context(), hello); llm.CodeOf(err) != llm.ErrInvalidRequest {
+		t.Errorf("nil model: %v", err)
+	}
+	var noContext context.Context
+	for _, err := range []error{
+		func() error {
+			_, err := bedrock.New(answering(t, nil).Client(), "m", nil).Generate(noContext, hello)
+			return err
+		}(),
+		func() error {
+			_, err := llm.Collect(bedrock.New(answering(t, nil).Client(), "m", nil).Stream(noContext, hello))
+			return err
+		}(),
+	} {
+		if llm.CodeOf(err) != llm.ErrInvalidRequest {
+			t.Errorf("nil context: %v", err)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) Do(r *http.Request) (*http.Response, error) { return f(r) }
+
+// stuck is a body that gives its data, and then nothing until it is closed.
+type stuck struct {
+	data   []byte
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (s *stuck) Read(p []byte) (int, error) {
+	if len(s.data) == 0 {
+		<-s.closed
+		return 0, io.ErrClosedPipe
+	}
+	n := copy(p, s.data)
+	s.data = s.data[n:]
+	return n, nil
+}
+
+func (s *stuck) Close() error {
+	s.once.Do(func() { close(s.closed) })
+	return nil
+}
+
+// idle is a body that brings nothing.
+type idle struct{}
+
+func (idle) Read([]byte) (int, error) { return 0, nil }
+
+// What the service quotes of the request does not decide what its error is.
+func TestQuotesDoNotClassify(t *testing.T) {
+	for _, f := range []bedrocktest.Fault{
+		{Type: "ValidationException", Message: `Malformed input: "tell me of the content filtering policy"`},
+		{Type: "ThrottlingException", Message: `Too many requests for "tokens per day"`},
+	} {
+		s := answering(t, &bedrocktest.Options{Fault: always(f)})
+		_, err := bedrock.New(s.Client(), "m", nil).Generate(t.Context(), hello)
+		if code := llm.CodeOf(err); code != llm.ErrInvalidRequest && code != llm.ErrRateLimited {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 // What is wrong with the client or its configuration is said, not panicked.
 func TestClientFaults(t *testing.T) {
 	t.Setenv("AWS_BEARER_TOKEN_BEDROCK", "")

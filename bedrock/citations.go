@@ -125,6 +125,18 @@ func (d *jsonDecoder) decodeCitation(raw value) llm.Citation {
 	return c
 }
 
+// count is a number of a citation; nil for null.
+func (d *jsonDecoder) count(v value) *int {
+	n, ok := v.count()
+	if !ok {
+		if !v.isNull() {
+			d.note("a citation's location that is not a number")
+		}
+		return nil
+	}
+	return &n
+}
+
 // decodeLocation says whether the neutral form holds all of the location.
 func (d *jsonDecoder) decodeLocation(c *llm.Citation, loc value) bool {
 	whole := true
@@ -144,11 +156,11 @@ func (d *jsonDecoder) decodeLocation(c *llm.Citation, loc value) bool {
 			case "url":
 				c.URL = d.text(n)
 			case "start":
-				c.Start = new(n.int())
+				c.Start = d.count(n)
 			case "end":
-				c.End = new(n.int())
+				c.End = d.count(n)
 			case locations[i].index:
-				c.Document = new(n.int())
+				c.Document = d.count(n)
 			default:
 				whole = false
 			}

@@ -4,30 +4,67 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
+	"math"
 	"slices"
 	"time"
 
 	"github.com/parley-sdk/parley/llm"
 )
 
-// jsonDecoder reads the JSON of answers, whole and streamed alike.
+// jsonDecoder reads the JSON of answers, whole and streamed alike. What is not known
+// is passed on; what is known and has another form than it must is noted, and the
+// answer is refused: half of one is none.
 type jsonDecoder struct {
 	modelID string
 	scratch []byte // reused for every string
+	wrong   string // the first thing that has not the form it must
 }
 
-// text returns the content of a JSON string.
+// note notes that a member has the wrong form.
+func (d *jsonDecoder) note(what string) {
+	if d.wrong == "" {
+		d.wrong = what
+	}
+}
+
+// fault is the error for what was noted.
+func (d *jsonDecoder) fault() error {
+	if d.wrong == "" {
+		return nil
+	}
+	return &llm.Error{Code: llm.ErrMalformedOutput, Message: "the service's answer is not as the Converse API has it: " + d.wrong}
+}
+
+// text returns the content of a JSON string, "" for null.
 func (d *jsonDecoder) text(v value) string {
+	if !v.isNull() && v[0] != '"' {
+		d.note("a value that should be a string")
+	}
 	d.scratch = v.appendString(d.scratch[:0])
 	return string(d.scratch)
 }
 
-// bytes returns the content of a base64 string, as far as it is base64.
+// bytes returns the content of a base64 string.
 func (d *jsonDecoder) bytes(v value) []byte {
+	if !v.isNull() && v[0] != '"' {
+		d.note("a value that should be base64")
+	}
 	d.scratch = v.appendString(d.scratch[:0])
 	out := make([]byte, base64.StdEncoding.DecodedLen(len(d.scratch)))
-	n, _ := base64.StdEncoding.Decode(out, d.scratch)
+	n, err := base64.StdEncoding.Decode(out, d.scratch)
+	if err != nil {
+		d.note("a value that should be base64")
+	}
 	return out[:n]
+}
+
+// required is text that must be there.
+func (d *jsonDecoder) required(v value, name string) string {
+	s := d.text(v)
+	if s == "" {
+		d.note(name + " is missing")
+	}
+	return s
 }
 
 // opaque marks a part as ours.
@@ -38,13 +75,14 @@ func (d *jsonDecoder) opaque() *llm.Opaque {
 // decodeAnswer reads the body of a Converse answer.
 func (c *call) decodeAnswer(body []byte) (*llm.Response, error) {
 	d := &jsonDecoder{modelID: c.model.modelID}
-	doc, ok := parse(body)
+	doc, _ := parse(body)
 	message := doc.get("output").get("message")
-	if !ok || message == nil {
+	content := message.get("content")
+	if message.isNull() || !content.isNull() && content[0] != '[' {
 		return nil, &llm.Error{Code: llm.ErrMalformedOutput, Message: "the answer is not a Converse response: is the endpoint Bedrock's?"}
 	}
 	r := &llm.Response{Message: llm.Message{Role: llm.RoleAssistant}}
-	for block := range message.get("content").items() {
+	for block := range content.items() {
 		if p := d.decodeBlock(block); p != nil {
 			r.Message.Content = append(r.Message.Content, p)
 		}
@@ -56,6 +94,14 @@ func (c *call) decodeAnswer(body []byte) (*llm.Response, error) {
 			end.stopReason = d.text(v)
 		default:
 			d.decodeMetadata(&end, key, v)
+		}
+	}
+	if err := d.fault(); err != nil {
+		return nil, err
+	}
+	if n := len(r.Message.Content); n > 0 && cutShort(end.stopReason) {
+		if last, ok := r.Message.Content[n-1].(*llm.ToolCallPart); ok && string(last.Input) == "{}" {
+			last.Input, last.Malformed = nil, brokenOff
 		}
 	}
 	f := end.finish(c.model.modelID, len(r.ToolCalls()) > 0, c.warnings, "")
@@ -97,28 +143,17 @@ func (d *jsonDecoder) decodeBlock(block value) llm.Part {
 
 // decodeToolUse reads a tool call; nil where Bedrock ran the tool itself.
 func (d *jsonDecoder) decodeToolUse(v value) *llm.ToolCallPart {
-	call := &llm.ToolCallPart{}
-	var input value
-	for key, v := range v.fields() {
-		switch string(key) {
-		case "toolUseId":
-			call.ID = d.text(v)
-		case "name":
-			call.Name = d.text(v)
-		case "input":
-			input = v
-		case "type":
-			if !v.isNull() {
-				return nil // server_tool_use; calls of the application have no type
-			}
-		}
+	if !v.get("type").isNull() {
+		return nil // server_tool_use; calls of the application have no type
 	}
+	call := &llm.ToolCallPart{ID: d.required(v.get("toolUseId"), "toolUseId"), Name: d.required(v.get("name"), "name")}
+	input := v.get("input")
 	text := []byte(input)
 	if len(input) > 0 && input[0] == '"' {
 		text = input.appendString(nil) // what the service could not parse arrives as a string
 	}
 	switch v, ok := parse(text); {
-	case input.isNull():
+	case input.isNull(), blank(string(text)):
 		call.Input = json.RawMessage("{}")
 	case ok && v[0] == '{':
 		call.Input = v.clone()
@@ -126,6 +161,20 @@ func (d *jsonDecoder) decodeToolUse(v value) *llm.ToolCallPart {
 		call.Malformed = string(text)
 	}
 	return call
+}
+
+// brokenOff stands for the arguments of a call that broke off before any came, as in
+// [llm.ToolCallPart].
+const brokenOff = "…"
+
+// cutShort says whether an answer that stopped for that reason may have stopped in
+// the middle of a call.
+func cutShort(stopReason string) bool {
+	switch stopReasons[stopReason] {
+	case llm.StopMaxTokens, llm.StopContextWindow, llm.StopMalformed:
+		return true
+	}
+	return false
 }
 
 // decodeReasoning reads a reasoning block; nil where it is of an unknown kind.
@@ -200,10 +249,11 @@ func (d *jsonDecoder) decodeMetadata(end *ending, key []byte, v value) {
 	switch string(key) {
 	case "usage":
 		tier := end.usage.ServiceTier
-		end.usage, end.reported = decodeUsage(v), true
+		end.usage, end.reported = decodeUsage(v)
 		end.usage.ServiceTier = tier
 	case "metrics":
-		end.latency = time.Duration(v.get("latencyMs").int()) * time.Millisecond
+		ms, _ := v.get("latencyMs").count()
+		end.latency = time.Duration(min(ms, math.MaxInt32)) * time.Millisecond
 	case "serviceTier":
 		end.usage.ServiceTier = d.text(v.get("type"))
 	case "trace":
@@ -211,29 +261,25 @@ func (d *jsonDecoder) decodeMetadata(end *ending, key []byte, v value) {
 	}
 }
 
-// decodeUsage reads token counts. Bedrock's inputTokens leave cached tokens out for
-// most models and count them in for some, and nothing but the total tells which.
-func decodeUsage(v value) llm.Usage {
-	var u llm.Usage
-	total := 0
-	for key, v := range v.fields() {
-		switch string(key) {
-		case "inputTokens":
-			u.InputTokens = v.int()
-		case "outputTokens":
-			u.OutputTokens = v.int()
-		case "totalTokens":
-			total = v.int()
-		case "cacheReadInputTokens":
-			u.CacheReadTokens = v.int()
-		case "cacheWriteInputTokens":
-			u.CacheWriteTokens = v.int()
-		case "cacheDetails":
-			for item := range v.items() {
-				if string(item.get("ttl")) == `"1h"` {
-					u.CacheWrite1hTokens += item.get("inputTokens").int()
-				}
-			}
+// decodeUsage reads token counts, and says whether they are all there. Bedrock's
+// inputTokens leave cached tokens out for most models and count them in for some, and
+// nothing but the total tells which.
+func decodeUsage(v value) (u llm.Usage, reported bool) {
+	reported = true
+	count := func(name string, needed bool) int {
+		member := v.get(name)
+		n, ok := member.count()
+		reported = reported && (ok || !needed && member.isNull())
+		return n
+	}
+	u.InputTokens = count("inputTokens", true)
+	u.OutputTokens = count("outputTokens", true)
+	u.CacheReadTokens = count("cacheReadInputTokens", false)
+	u.CacheWriteTokens = count("cacheWriteInputTokens", false)
+	total := count("totalTokens", false)
+	for item := range v.get("cacheDetails").items() {
+		if n, ok := item.get("inputTokens").count(); ok && string(item.get("ttl")) == `"1h"` {
+			u.CacheWrite1hTokens = min(u.CacheWrite1hTokens+n, u.CacheWriteTokens)
 		}
 	}
 	cached := u.CacheReadTokens + u.CacheWriteTokens
@@ -241,8 +287,7 @@ func decodeUsage(v value) llm.Usage {
 	if !inclusive {
 		u.InputTokens += cached
 	}
-	u.CacheWrite1hTokens = min(u.CacheWrite1hTokens, u.CacheWriteTokens)
-	return u
+	return u, reported
 }
 
 // stopReasons maps Bedrock's stop reasons.

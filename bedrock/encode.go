@@ -159,6 +159,9 @@ func (e *encoder) messages(messages []llm.Message) ([]types.Message, error) {
 		// The roles have the same names on both sides.
 		out = append(out, types.Message{Role: types.ConversationRole(m.Role), Content: blocks})
 	}
+	if len(out) == 0 {
+		return nil, invalid("messages", "nothing in them can be sent to Bedrock: add a user message")
+	}
 	return out, nil
 }
 
@@ -172,6 +175,9 @@ func (e *encoder) inference(req *llm.Request) (*types.InferenceConfiguration, er
 	}
 	if req.Temperature != nil {
 		c.Temperature = new(float32(*req.Temperature))
+		if math.IsInf(float64(*c.Temperature), 0) {
+			return nil, invalid("temperature", "beyond the 32 bits that Bedrock takes")
+		}
 	}
 	if req.TopP != nil {
 		c.TopP = new(float32(*req.TopP))
@@ -254,6 +260,9 @@ func (e *encoder) options(in *bedrockruntime.ConverseInput, req *llm.Request, o 
 	}
 	if o == nil {
 		return nil
+	}
+	if name, ok := o.invalidUTF8(); ok {
+		return invalid("options."+name, "invalid UTF-8")
 	}
 	if g := o.Guardrail; g != nil {
 		in.GuardrailConfig = &types.GuardrailConfiguration{GuardrailIdentifier: &g.ID, GuardrailVersion: &g.Version, Trace: types.GuardrailTrace(g.Trace)}

@@ -234,6 +234,12 @@ func TestRefused(t *testing.T) {
 		{"single", with(func(r *llm.Request) { r.Tools, r.ToolChoice.Single = []llm.Tool{tool}, true }), llm.ErrUnsupported, "tool_choice.single: Converse has no switch"},
 		{"none with calls", &llm.Request{Tools: []llm.Tool{tool}, ToolChoice: llm.ToolChoice{Mode: llm.ToolChoiceNone},
 			Messages: []llm.Message{llm.UserText("x"), llm.Assistant(&llm.ToolCallPart{ID: "1", Name: "f"}), llm.User(llm.ToolResult("1", llm.Text("r")))}}, llm.ErrUnsupported, "tool_choice: Converse cannot forbid"},
+		{"temperature", with(func(r *llm.Request) { r.Temperature = new(1e300) }), llm.ErrInvalidRequest, "temperature: beyond the 32 bits"},
+		{"nothing but an empty answer", &llm.Request{Messages: []llm.Message{llm.Assistant()}}, llm.ErrInvalidRequest, "messages: nothing in them can be sent"},
+		{"json result without data", ask(llm.ToolResult("1", &llm.ProviderPart{Provider: bedrock.Provider, Kind: "json"})), llm.ErrInvalidRequest, "messages[0].content[0].content[0].data: Bedrock takes a JSON object only"},
+		{"options in invalid UTF-8", with(func(r *llm.Request) {
+			r.SetOptions(&bedrock.RequestOptions{Guardrail: &bedrock.Guardrail{ID: "\xff", Version: "1"}})
+		}), llm.ErrInvalidRequest, "options.guardrail: invalid UTF-8"},
 		{"int32", with(func(r *llm.Request) { r.MaxTokens = 1 << 31 }), llm.ErrInvalidRequest, "max_tokens: beyond the 32 bits"},
 		{"additional fields", with(func(r *llm.Request) { r.SetOptions(&bedrock.RequestOptions{AdditionalFields: raw(`{"SECRET`)}) }), llm.ErrInvalidRequest, "options.additional_fields: not valid JSON"},
 		{"additional fields not an object", with(func(r *llm.Request) { r.SetOptions(&bedrock.RequestOptions{AdditionalFields: raw(`[1]`)}) }), llm.ErrInvalidRequest, "options.additional_fields: not a JSON object"},

@@ -83,6 +83,7 @@ var exceptions = map[string]struct {
 	"expiredtokenexception":               {llm.ErrUnauthenticated, 403},
 	"incompletesignature":                 {llm.ErrUnauthenticated, 400},
 	"incompletesignatureexception":        {llm.ErrUnauthenticated, 400},
+	"internalerror":                       {llm.ErrInternal, 500},
 	"internalfailure":                     {llm.ErrInternal, 500},
 	"invalidclienttokenid":                {llm.ErrUnauthenticated, 403},
 	"invalidsignatureexception":           {llm.ErrUnauthenticated, 403},
@@ -123,7 +124,7 @@ func codeOf(exception string, status int, message string) (llm.Code, int) {
 	if status != http.StatusOK {
 		known.status = status
 	}
-	message = strings.ToLower(message)
+	message = strings.ToLower(llm.Redact(message)) // what the service quotes says nothing of its own
 	for _, m := range messages {
 		if m.from == known.code && strings.Contains(message, m.text) {
 			return m.to, known.status
@@ -163,7 +164,7 @@ func codeOfStatus(status int) llm.Code {
 // fail makes the typed error of a call.
 func (c *call) fail(ctx context.Context, err error) error {
 	e := c.classify(ctx, err)
-	e.Op, e.Provider, e.Model, e.RequestID = c.op, Provider, c.model.modelID, c.requestID()
+	e.Op, e.Provider, e.Model, e.RequestID = c.op, Provider, c.model.Info().Model, c.requestID()
 	if e.Status == 0 {
 		e.Status = c.status
 	}
@@ -175,7 +176,7 @@ func (c *call) classify(ctx context.Context, err error) *llm.Error {
 		return &llm.Error{Code: f.code, Message: f.Error()}
 	}
 	// Ours too: of llm, of the credentials, or a misread answer.
-	if e, ok := errors.AsType[*llm.Error](err); ok {
+	if e, ok := errors.AsType[*llm.Error](err); ok && e != nil {
 		own := *e
 		return &own
 	}
@@ -183,7 +184,7 @@ func (c *call) classify(ctx context.Context, err error) *llm.Error {
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return c.apiError(api, err)
 	}
-	if ctx.Err() != nil {
+	if ctx != nil && ctx.Err() != nil {
 		code := llm.ErrCanceled
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			code = llm.ErrTimeout
@@ -220,23 +221,23 @@ func (c *call) apiError(api smithy.APIError, err error) *llm.Error {
 
 // notSent is a failure before the service answered.
 func (c *call) notSent(err error) *llm.Error {
-	if send, ok := errors.AsType[interface {
+	send, ok := errors.AsType[interface {
 		error
 		ConnectionError() bool
-	}](err); ok && send.ConnectionError() {
-		if isTimeout(err) {
-			return &llm.Error{Code: llm.ErrTimeout, Message: "no answer", Err: err}
-		}
-		return &llm.Error{Code: llm.ErrUnavailable, Message: "no connection to the service" + why(err), Err: err}
-	}
+	}](err)
 	e := &llm.Error{Code: llm.ErrInvalidRequest, Message: "the AWS SDK refused the call; its own error is the cause", Err: err}
 	switch {
-	case c.region == "":
-		e.Message = "no AWS region: set aws.Config.Region, or AWS_REGION where the default configuration is loaded"
 	case strings.Contains(err.Error(), "get identity: "):
-		// The SDK has no type for it.
+		// The SDK has no type for it. Whoever was asked for credentials may have been
+		// unreachable, too.
 		e.Code = llm.ErrUnauthenticated
 		e.Message = "the AWS client found no usable credentials: check the credential chain (environment, profile, role)"
+	case ok && send.ConnectionError() && isTimeout(err):
+		e.Code, e.Message = llm.ErrTimeout, "no answer"
+	case ok && send.ConnectionError():
+		e.Code, e.Message = llm.ErrUnavailable, "no connection to the service"+why(err)
+	case c.region == "":
+		e.Message = "no AWS region: set aws.Config.Region, or AWS_REGION where the default configuration is loaded"
 	default:
 		if p, ok := errors.AsType[smithy.InvalidParamsError](err); ok {
 			e.Message = "the AWS SDK refused the request: " + fieldsOf(p)

@@ -73,7 +73,8 @@ func (fr *frameReader) next() (frame, error) {
 // fill reads until n bytes are buffered. The buffer doubles as bytes arrive, so
 // that a length alone, which anyone can send, makes nobody allocate it.
 func (fr *frameReader) fill(n int) error {
-	for fr.end-fr.start < n {
+	const most = 100 // reads that bring nothing
+	for idle := 0; fr.end-fr.start < n; idle++ {
 		if fr.err != nil {
 			if fr.err == io.EOF {
 				return io.ErrUnexpectedEOF
@@ -93,6 +94,11 @@ func (fr *frameReader) fill(n int) error {
 		var read int
 		read, fr.err = fr.r.Read(fr.buf[fr.end:])
 		fr.end += read
+		if read > 0 {
+			idle = 0
+		} else if idle == most && fr.err == nil {
+			fr.err = io.ErrNoProgress
+		}
 	}
 	return nil
 }

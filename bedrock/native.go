@@ -108,7 +108,7 @@ func providerBlock(p *llm.ProviderPart) (types.ContentBlock, error) {
 func providerResultContent(p *llm.ProviderPart) (types.ToolResultContentBlock, error) {
 	if p.Kind == "json" {
 		text, err := canonical(p.Data)
-		if err != nil || text[0] != '{' {
+		if err != nil || len(text) == 0 || text[0] != '{' {
 			return nil, invalid("data", "Bedrock takes a JSON object only")
 		}
 		return &types.ToolResultContentBlockMemberJson{Value: &rawDocument{text: text}}, nil

@@ -2,6 +2,8 @@ package bedrock
 
 import (
 	"encoding/json"
+	"slices"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 )
@@ -43,6 +45,24 @@ type RequestOptions struct {
 	// ClientOptions are applied to the AWS client for this call: another region,
 	// credentials, a header. They come after Parley's own, before its transport.
 	ClientOptions []func(*bedrockruntime.Options) `json:"-"`
+}
+
+// invalidUTF8 names a field that holds invalid UTF-8, which the SDK would change.
+func (o *RequestOptions) invalidUTF8() (field string, found bool) {
+	texts := map[string][]string{"service_tier": {o.ServiceTier}, "latency": {o.Latency}, "response_field_paths": o.ResponseFieldPaths,
+		"additional_fields": {string(o.AdditionalFields)}}
+	if g := o.Guardrail; g != nil {
+		texts["guardrail"] = []string{g.ID, g.Version, g.Trace, g.StreamMode}
+	}
+	for k, v := range o.PromptVariables {
+		texts["prompt_variables"] = append(texts["prompt_variables"], k, v)
+	}
+	for field, values := range texts {
+		if slices.ContainsFunc(values, func(s string) bool { return !utf8.ValidString(s) }) {
+			return field, true
+		}
+	}
+	return "", false
 }
 
 // ProviderName returns [Provider].

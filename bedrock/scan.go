@@ -86,17 +86,14 @@ func (v value) only() (key []byte, member value) {
 
 func (v value) isNull() bool { return len(v) == 0 || v[0] == 'n' }
 
-// int returns a number as an int; a fraction is cut off, and anything but a number
-// is 0.
-func (v value) int() int {
-	if n, err := strconv.Atoi(string(v)); err == nil {
-		return n
+// count returns a whole number from 0 up, and whether it is one. Numbers that a float
+// could not hold exactly are nobody's count.
+func (v value) count() (int, bool) {
+	n, err := strconv.ParseUint(string(v), 10, 53)
+	if err != nil {
+		return 0, false
 	}
-	f, err := strconv.ParseFloat(string(v), 64)
-	if err != nil || f > 1<<53 || f < -(1<<53) {
-		return 0
-	}
-	return int(f)
+	return int(n), true
 }
 
 // clone returns the text as a copy that outlives the document.

@@ -146,15 +146,19 @@ func TestStreamContent(t *testing.T) {
 			contentBlockDelta {"contentBlockIndex":1,"delta":{"text":"a"}}`,
 			[]llm.Part{&llm.ProviderPart{Provider: Provider, Kind: "hologram", Data: raw(`{"v":1}`)}, llm.Text("a")}},
 		{"nothing", ``, nil},
-		{"payloads that are not JSON, or not objects", `
-			messageStart nonsense
-			contentBlockDelta
-			contentBlockDelta []
-			contentBlockDelta {"contentBlockIndex":"0","delta":7}
-			contentBlockStart {}
-			contentBlockStop null
-			contentBlockDelta {"contentBlockIndex":0,"delta":{"text":"a"}}`,
-			[]llm.Part{llm.Text("a")}},
+		{"an image of which nothing comes", `
+			contentBlockStart {"contentBlockIndex":0,"start":{"image":{"format":"png"}}}
+			contentBlockStop {"contentBlockIndex":0}`,
+			[]llm.Part{&llm.ProviderPart{Provider: Provider, Kind: "image", Data: raw(`{"format":"png"}`)}}},
+		{"arguments in the start", `
+			contentBlockStart {"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"t1","name":"f","input":{"a":1}}}}
+			contentBlockStop {"contentBlockIndex":0}
+			contentBlockStart {"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"t2","name":"f","input":{}}}}
+			contentBlockStop {"contentBlockIndex":0}`,
+			[]llm.Part{&llm.ToolCallPart{ID: "t1", Name: "f", Input: raw(`{"a":1}`)}, &llm.ToolCallPart{ID: "t2", Name: "f", Input: raw(`{}`)}}},
+		{"a call without arguments that never stops", `
+			contentBlockStart {"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"t1","name":"f"}}}`,
+			[]llm.Part{&llm.ToolCallPart{ID: "t1", Name: "f", Malformed: "…"}}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -169,6 +173,89 @@ func TestStreamContent(t *testing.T) {
 				t.Errorf("%+v", got)
 			}
 		})
+	}
+}
+
+// A call that the answer's end cut before its arguments came does not look like one
+// of a tool without parameters.
+func TestCallsCutShort(t *testing.T) {
+	started := func(id string) string {
+		return `contentBlockStart {"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"` + id + `","name":"f"}}}
+			contentBlockStop {"contentBlockIndex":0}
+			`
+	}
+	for reason, want := range map[string]string{"max_tokens": "…", "malformed_tool_use": "…", "model_context_window_exceeded": "…", "tool_use": "", "end_turn": ""} {
+		got, _, err := decodeStream(bytes.NewReader(stream(t, started("a")+started("b")+`messageStop {"stopReason":"`+reason+`"}`)))
+		if err != nil || len(got.ToolCalls()) != 2 || got.ToolCalls()[0].Malformed != "" || got.ToolCalls()[1].Malformed != want {
+			t.Errorf("%s: %+v, %v", reason, got.ToolCalls(), err)
+		}
+		c := &call{model: &Model{modelID: "m"}}
+		whole, err := c.decodeAnswer([]byte(`{"output":{"message":{"content":[{"toolUse":{"toolUseId":"a","name":"f","input":{}}},{"toolUse":{"toolUseId":"b","name":"f"}}]}},"stopReason":"` + reason + `"}`))
+		if err != nil || whole.ToolCalls()[0].Malformed != "" || whole.ToolCalls()[1].Malformed != want {
+			t.Errorf("%s: %+v, %v", reason, whole.ToolCalls(), err)
+		}
+	}
+}
+
+// A frame that arrived whole and says nothing that the API can say ends the stream:
+// leaving it out would make a shorter answer of it.
+func TestStreamRefuses(t *testing.T) {
+	text := func(s string) []byte {
+		return eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":0,"delta":{"text":"`+s+`"}}`)
+	}
+	cases := map[string][]byte{
+		"broken JSON":              eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":0,"delta":{"text":"tw`),
+		"no payload":               eventFrame(t, "contentBlockDelta", ``),
+		"a list":                   eventFrame(t, "contentBlockDelta", `[]`),
+		"no headers":               encodeFrame(t, `{}`),
+		"no message type":          encodeFrame(t, `{}`, ":event-type", "contentBlockDelta"),
+		"unknown message type":     encodeFrame(t, `{}`, ":message-type", "bogus"),
+		"no event type":            encodeFrame(t, `{}`, ":message-type", "event"),
+		"text that is a number":    eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":0,"delta":{"text":5}}`),
+		"no delta":                 eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":0}`),
+		"empty delta":              eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":0,"delta":{}}`),
+		"no index":                 eventFrame(t, "contentBlockDelta", `{"delta":{"text":"two"}}`),
+		"index that is a string":   eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":"0","delta":{"text":"two"}}`),
+		"index that is negative":   eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":-1,"delta":{"text":"two"}}`),
+		"index that is a fraction": eventFrame(t, "contentBlockStop", `{"contentBlockIndex":0.5}`),
+		"index that is huge":       eventFrame(t, "contentBlockStop", `{"contentBlockIndex":99999999999}`),
+		"a block that starts twice": append(eventFrame(t, "contentBlockStart", `{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"a","name":"f"}}}`),
+			eventFrame(t, "contentBlockStart", `{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"b","name":"f"}}}`)...),
+		"a call without an id":   eventFrame(t, "contentBlockStart", `{"contentBlockIndex":1,"start":{"toolUse":{"name":"f"}}}`),
+		"a call without a name":  eventFrame(t, "contentBlockStart", `{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"a"}}}`),
+		"a result that is 5":     eventFrame(t, "contentBlockStart", `{"contentBlockIndex":1,"start":{"toolResult":5}}`),
+		"an image of no format":  eventFrame(t, "contentBlockStart", `{"contentBlockIndex":1,"start":{"image":{}}}`),
+		"no stop reason":         eventFrame(t, "messageStop", `{}`),
+		"a stop reason of 5":     eventFrame(t, "messageStop", `{"stopReason":5}`),
+		"broken messageStop":     eventFrame(t, "messageStop", `{"stop`),
+		"arguments in an object": append(eventFrame(t, "contentBlockStart", `{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"a","name":"rm"}}}`), eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":1,"delta":{"toolUse":{"input":{"path":"/"}}}}`)...),
+		"arguments in a string":  append(eventFrame(t, "contentBlockStart", `{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"a","name":"rm"}}}`), eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":1,"delta":{"toolUse":"{}"}}`)...),
+		"bytes that are none": append(eventFrame(t, "contentBlockStart", `{"contentBlockIndex":1,"start":{"image":{"format":"png"}}}`),
+			eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":1,"delta":{"image":{"source":{"bytes":"!!"}}}}`)...),
+	}
+	for name, bad := range cases {
+		t.Run(name, func(t *testing.T) {
+			body := append(append(text("one "), bad...), text("three")...)
+			got, _, err := decodeStream(bytes.NewReader(append(body, stream(t, end)...)))
+			if code := llm.CodeOf(err); code != llm.ErrMalformedOutput && !errors.Is(err, errCorrupt) || got.Text() != "one " {
+				t.Errorf("%q, %v", got.Text(), err)
+			}
+			for _, call := range got.ToolCalls() {
+				if call.Input != nil {
+					t.Errorf("a call that may be run: %s", call.Input)
+				}
+			}
+		})
+	}
+}
+
+// What Bedrock runs itself is kept until it is whole, but not without end.
+func TestNativeCallsAreBounded(t *testing.T) {
+	start := stream(t, `contentBlockStart {"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"a","name":"f","type":"server_tool_use"}}}`)
+	delta := eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":0,"delta":{"toolUse":{"input":"`+strings.Repeat("x", 1<<20)+`"}}}`)
+	endless := io.MultiReader(bytes.NewReader(start), bytes.NewReader(bytes.Repeat(delta, 20)))
+	if _, _, err := decodeStream(endless); llm.CodeOf(err) != llm.ErrMalformedOutput {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -213,7 +300,10 @@ func TestStreamEndings(t *testing.T) {
 		{"metadata without usage", text + `messageStop {"stopReason":"end_turn"}` + "\n" + `metadata {}`, llm.StopEndTurn, llm.Usage{Estimated: true}, true},
 		{"metadata first", text + `metadata {"usage":{"inputTokens":1,"outputTokens":2,"totalTokens":3}}` + "\n" + `messageStop {"stopReason":"stop_sequence"}`,
 			llm.StopSequence, llm.Usage{InputTokens: 1, OutputTokens: 2}, false},
-		{"unknown reason", text + `messageStop {"stopReason":"bored"}` + "\n" + `metadata {"usage":{}}`, llm.StopOther, llm.Usage{}, false},
+		{"unknown reason", text + `messageStop {"stopReason":"bored"}` + "\n" + `metadata {"usage":{"inputTokens":0,"outputTokens":0}}`, llm.StopOther, llm.Usage{}, false},
+		{"usage that is none", text + `messageStop {"stopReason":"end_turn"}` + "\n" + `metadata {"usage":{"inputTokens":-5,"outputTokens":"lots","totalTokens":3}}`, llm.StopEndTurn, llm.Usage{Estimated: true}, true},
+		{"no usage", text + `messageStop {"stopReason":"end_turn"}` + "\n" + `metadata {"usage":null,"metrics":{"latencyMs":-3}}`, llm.StopEndTurn, llm.Usage{Estimated: true}, true},
+		{"caches beyond reason", text + `messageStop {"stopReason":"end_turn"}` + "\n" + `metadata {"usage":{"inputTokens":1,"outputTokens":2,"cacheReadInputTokens":99999999999999999999}}`, llm.StopEndTurn, llm.Usage{InputTokens: 1, OutputTokens: 2, Estimated: true}, true},
 		{"tier and caches", text + `messageStop {"stopReason":"end_turn"}` + "\n" + `metadata {"serviceTier":{"type":"flex"},"usage":{"inputTokens":10,"outputTokens":2,"totalTokens":19,"cacheReadInputTokens":3,"cacheWriteInputTokens":4,"cacheDetails":[{"ttl":"1h","inputTokens":1},{"ttl":"5m","inputTokens":3}]}}`,
 			llm.StopEndTurn, llm.Usage{InputTokens: 17, OutputTokens: 2, CacheReadTokens: 3, CacheWriteTokens: 4, CacheWrite1hTokens: 1, ServiceTier: "flex"}, false},
 		{"caches counted in", text + `messageStop {"stopReason":"end_turn"}` + "\n" + `metadata {"usage":{"inputTokens":10,"outputTokens":2,"totalTokens":12,"cacheReadInputTokens":3}}`,
@@ -327,8 +417,8 @@ func FuzzStream(f *testing.F) {
 	f.Add("contentBlockDelta {\"contentBlockIndex\":0,\"delta\":{\"text\":\"a\"}}\n" + end)
 	f.Add("contentBlockStart {\"contentBlockIndex\":0,\"start\":{\"toolUse\":{\"toolUseId\":\"t\",\"name\":\"f\"}}}\ncontentBlockDelta {\"contentBlockIndex\":0,\"delta\":{\"toolUse\":{\"input\":\"{\"}}}\n" + end)
 	f.Add("contentBlockStart {\"contentBlockIndex\":1,\"start\":{\"toolUse\":{\"type\":\"server_tool_use\"}}}\ncontentBlockStop {\"contentBlockIndex\":1}\n" + end)
-	f.Add("contentBlockStart {\"start\":{\"toolResult\":{}}}\ncontentBlockDelta {\"delta\":{\"toolResult\":[{}]}}\ncontentBlockDelta {\"delta\":{\"reasoningContent\":{\"redactedContent\":\"AQ==\"}}}\n" + end)
-	f.Add("contentBlockStart {\"start\":{\"image\":{\"format\":\"png\"}}}\ncontentBlockDelta {\"delta\":{\"image\":{\"source\":{\"bytes\":\"AQ==\"}}}}\ncontentBlockDelta {\"delta\":{\"citation\":{\"location\":{\"web\":{}}}}}\nthrottlingException {}")
+	f.Add("contentBlockStart {\"contentBlockIndex\":0,\"start\":{\"toolResult\":{}}}\ncontentBlockDelta {\"contentBlockIndex\":0,\"delta\":{\"toolResult\":[{}]}}\ncontentBlockDelta {\"contentBlockIndex\":1,\"delta\":{\"reasoningContent\":{\"redactedContent\":\"AQ==\"}}}\n" + end)
+	f.Add("contentBlockStart {\"contentBlockIndex\":0,\"start\":{\"image\":{\"format\":\"png\"}}}\ncontentBlockDelta {\"contentBlockIndex\":0,\"delta\":{\"image\":{\"source\":{\"bytes\":\"AQ==\"}}}}\ncontentBlockDelta {\"contentBlockIndex\":1,\"delta\":{\"citation\":{\"location\":{\"web\":{}}}}}\nthrottlingException {}")
 	f.Fuzz(func(t *testing.T, lines string) {
 		for line := range strings.Lines(lines) {
 			if name, _, _ := strings.Cut(strings.TrimSpace(line), " "); len(name) > 255 {
@@ -336,8 +426,8 @@ func FuzzStream(f *testing.F) {
 			}
 		}
 		_, events, err := decodeStream(bytes.NewReader(stream(t, lines)))
-		if llm.CodeOf(err) == llm.ErrMalformedOutput {
-			t.Fatal(err)
+		if e, ok := errors.AsType[*llm.Error](err); ok && e.Op == "stream" {
+			t.Fatal(err) // the accumulator's: the events are out of order
 		}
 		finishes := 0
 		for i, ev := range events {
@@ -410,7 +500,12 @@ func TestWholeAnswers(t *testing.T) {
 	if r, err := m.decodeAnswer([]byte(`{"output":{"message":{"content":[{"text":"a"}]}},"stopReason":"end_turn"}`)); err != nil || !r.Usage.Estimated || len(r.Warnings) != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
-	for _, body := range []string{``, `{}`, `null`, `<html>`, `{"output":{}}`, `{"output":{"message":{}}`} {
+	block := func(s string) string {
+		return `{"output":{"message":{"content":[` + s + `]}},"stopReason":"end_turn"}`
+	}
+	for _, body := range []string{``, `{}`, `null`, `<html>`, `{"output":{}}`, `{"output":{"message":{}}`, `{"output":{"message":null}}`, `{"output":{"message":{"content":"Hello!"}}}`,
+		`{"output":{"message":{"content":[]}},"stopReason":5}`, block(`{"text":{"value":"x"}}`), block(`{"image":{"format":"png","source":{"bytes":"!!"}}}`),
+		block(`{"toolUse":{"name":"f"}}`), block(`{"toolUse":{"toolUseId":"a"}}`)} {
 		if r, err := m.decodeAnswer([]byte(body)); r != nil || llm.CodeOf(err) != llm.ErrMalformedOutput {
 			t.Errorf("%q: %v, %v", body, r, err)
 		}

@@ -16,11 +16,12 @@ import (
 // SDK's decoder takes a cut stream for a complete one, races with itself on a shared
 // client, leaks goroutines and loses what it does not know (docs/adr).
 type exchange struct {
-	next   bedrockruntime.HTTPClient
-	info   llm.Info // who sends
-	status int
-	header http.Header
-	body   io.ReadCloser // of a success; nil otherwise
+	next    bedrockruntime.HTTPClient
+	info    llm.Info // who sends
+	status  int
+	header  http.Header
+	body    io.ReadCloser // of a success; nil otherwise
+	refusal io.Closer     // the body of any other answer, which the SDK reads
 }
 
 // maxErrorBody bounds what is read of an error; the SDK reads all there is.
@@ -30,9 +31,6 @@ const maxErrorBody = 1 << 20
 func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 	x.close()
 	x.status, x.header = 0, nil // of an attempt before this one
-	if x.next == nil {
-		return nil, invalid("", "nil HTTPClient in the AWS client's options")
-	}
 	if !localOnly(x.next) {
 		if err := llm.MaySend(x.info); err != nil {
 			return nil, err
@@ -45,30 +43,50 @@ func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 	}
 	// Or net/http would ask for gzip and hold events back until a block is full.
 	req.Header.Set("Accept-Encoding", "identity")
-	resp, err := x.next.Do(req)
-	if resp == nil {
-		return nil, err
-	}
-	x.status, x.header = resp.StatusCode, resp.Header
-	if err != nil {
+	resp, err := staying(x.next).Do(req)
+	if resp == nil || err != nil {
 		return resp, err
 	}
+	x.status, x.header = resp.StatusCode, resp.Header
 	rest := *resp
-	if resp.StatusCode == http.StatusOK {
+	switch {
+	case resp.Body == nil:
+		rest.Body = http.NoBody
+	case resp.StatusCode == http.StatusOK:
 		x.body = resp.Body
 		rest.Body, rest.ContentLength = http.NoBody, 0
-	} else if resp.Body != nil {
+	case resp.StatusCode < http.StatusOK:
+		// The body of a switch of protocols is the bare connection, which no context ends.
+		resp.Body.Close()
+		rest.Body = http.NoBody
+	default:
+		x.refusal = resp.Body
 		rest.Body = limited{io.LimitReader(resp.Body, maxErrorBody), resp.Body}
 	}
 	return &rest, nil
 }
 
+// staying keeps net/http's client from following a redirect: it would take the
+// request, with its session token, to another host, and that host's answer for
+// Bedrock's. The SDK's own client follows none to speak of.
+func staying(c bedrockruntime.HTTPClient) bedrockruntime.HTTPClient {
+	plain, ok := c.(*http.Client)
+	if !ok {
+		return c
+	}
+	stays := *plain
+	stays.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &stays
+}
+
 // close gives up the body of an attempt, if there is one.
 func (x *exchange) close() {
-	if x.body != nil {
-		x.body.Close()
-		x.body = nil
+	for _, body := range []io.Closer{x.body, x.refusal} {
+		if body != nil {
+			body.Close()
+		}
 	}
+	x.body, x.refusal = nil, nil
 }
 
 func (x *exchange) requestID() string {

@@ -30,7 +30,8 @@ const autoText = "This is a fake model. It calls tools and reports their results
 // boolean and null, with const, enum, default, the usual bounds, and the formats
 // date, date-time, time, email, uri and uuid. A schema that says more ($ref, anyOf,
 // pattern …) is an [llm.ErrUnsupported] that names the keyword's path; so is one that
-// these values cannot satisfy. What const, enum and default give is taken on trust.
+// these values cannot satisfy, or only one of more than 64 KiB. What const, enum and
+// default give is taken on trust.
 func Auto() *Model { return newModel(auto{}) }
 
 // auto answers by rule.

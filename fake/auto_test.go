@@ -219,6 +219,8 @@ func TestAutoRefusesSchemas(t *testing.T) {
 		{`{"type":"number","exclusiveMinimum":0.1,"maximum":0.01}`, ".exclusiveMinimum"},
 		{`{"type":"integer","minimum":4,"multipleOf":3}`, ".minimum"},
 		{`{"type":"array","minItems":1000000}`, ".minItems"},
+		{`{"items":{"items":{"items":{"type":"null"},"minItems":100},"minItems":100},"minItems":100}`, ".minItems"},
+		{`{"required":["a","b"],"additionalProperties":{"items":{"type":"string","minLength":400},"minItems":100}}`, ".properties"},
 		{`{"type":"array","minItems":2,"maxItems":1}`, ".maxItems"},
 		{`{"type":"array","minItems":2,"uniqueItems":true}`, ".uniqueItems"},
 		{`{"type":"array","items":{"type":"object","required":["a"],"properties":{"a":{"not":{}}}}}`, ".items.properties.a.not"},

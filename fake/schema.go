@@ -155,20 +155,22 @@ func (s schema) object() (json.RawMessage, error) {
 		b.Write(key)
 		b.WriteByte(':')
 		b.Write(v)
+		if b.Len() > maxBytes {
+			return nil, keyword(".properties", tooLarge)
+		}
 	}
 	b.WriteByte('}')
 	return b.Bytes(), s.size(len(required), "minProperties", "maxProperties")
 }
 
-// unique is a list of names without repetitions.
+// unique is a list of names without repetitions; it takes the list's memory.
 func unique(names []string) []string {
-	var out []string
-	for _, name := range names {
-		if !slices.Contains(out, name) {
-			out = append(out, name)
-		}
-	}
-	return out
+	seen := make(map[string]bool, len(names))
+	return slices.DeleteFunc(names, func(name string) bool {
+		again := seen[name]
+		seen[name] = true
+		return again
+	})
 }
 
 // array generates one item, or as many as there must be.
@@ -193,12 +195,20 @@ func (s schema) array() (json.RawMessage, error) {
 	if err != nil {
 		return nil, at(".items", err)
 	}
+	if n*len(item) > maxBytes {
+		return nil, keyword(".minItems", tooLarge)
+	}
 	items := slices.Repeat([][]byte{item}, n)
 	return slices.Concat([]byte("["), bytes.Join(items, []byte(",")), []byte("]")), nil
 }
 
-// maxSize bounds what a schema can make the generator produce, in items and in runes.
-const maxSize = 1000
+// What a schema can make the generator produce is bounded: in an array by items, in a
+// string by runes, and in all by bytes.
+const (
+	maxSize  = 1000
+	maxBytes = 64 << 10
+	tooLarge = "the value is larger than the 64 KiB that fake.Auto makes"
+)
 
 // formats are examples of the string formats that programs parse.
 var formats = map[string]string{

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Accumulator builds a [Response] from the events of one stream. The zero value is
@@ -28,8 +29,8 @@ type openPart struct {
 }
 
 // Add takes the next event. An event that breaks the grammar of law 6 (see
-// [Model]) is [ErrMalformedOutput], and is left out. Parts that are still open at
-// [*Finish] are closed.
+// [Model]) is [ErrMalformedOutput], and is left out. A part that is still open at
+// [*Finish] counts as one that broke off.
 func (a *Accumulator) Add(ev Event) error {
 	if isNil(ev) {
 		return malformed("a nil event")
@@ -100,9 +101,6 @@ func (a *Accumulator) Add(ev Event) error {
 	case *Finish:
 		a.finish = ev
 		a.usage = ev.Usage
-		for _, o := range a.parts {
-			o.stopped = true
-		}
 	}
 	return nil
 }
@@ -151,8 +149,9 @@ func (a *Accumulator) delta(ev Event, i int, f func(*openPart) bool) error {
 
 // noteUnmapped adds one warning a kind, so that their number stays small.
 func (a *Accumulator) noteUnmapped(ev *ProviderDelta) {
+	const most = 32
 	w := Warning{Code: WarningUnmapped, Field: ev.Kind, Message: "an event of " + ev.Provider + " that the vocabulary cannot hold"}
-	if !slices.Contains(a.unmapped, w) {
+	if len(a.unmapped) < most && !slices.Contains(a.unmapped, w) {
 		a.unmapped = append(a.unmapped, w)
 	}
 }
@@ -212,9 +211,35 @@ func toolInput(text string, stopped bool) (input json.RawMessage, malformed stri
 	return nil, text
 }
 
-// isObject says whether text is a JSON object.
+// isObject says whether text is a JSON object, in valid UTF-8 and not so deep that
+// encoding/json could not save it within a history.
 func isObject(text []byte) bool {
-	return bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{")) && json.Valid(text)
+	return bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{")) && json.Valid(text) && utf8.Valid(text) && depth(text) <= maxDepth
+}
+
+const maxDepth = 1000 // encoding/json gives up at 10,000
+
+// depth is how deep valid JSON is nested.
+func depth(text []byte) int {
+	deepest, now := 0, 0
+	inString, escaped := false, false
+	for _, c := range text {
+		switch {
+		case escaped:
+			escaped = false
+		case inString:
+			escaped = c == '\\'
+			inString = c != '"'
+		case c == '"':
+			inString = true
+		case c == '{', c == '[':
+			now++
+			deepest = max(deepest, now)
+		case c == '}', c == ']':
+			now--
+		}
+	}
+	return deepest
 }
 
 func (o *openPart) setOpaque(v *Opaque) {

@@ -30,12 +30,16 @@ func TestAccumulator(t *testing.T) {
 	start := func(i int, p llm.Part) llm.Event { return &llm.PartStart{Index: i, Part: p} }
 	finish := &llm.Finish{StopReason: llm.StopEndTurn, Usage: llm.Usage{InputTokens: 1}}
 	call := &llm.ToolCallPart{ID: "1", Name: "f"}
+	deep := `{"a":` + strings.Repeat("[", 1000) + strings.Repeat("]", 1000) + "}"
 	cases := []struct {
 		name   string
 		events []llm.Event
 		want   []llm.Part
 	}{
 		{"nothing", nil, nil},
+		{"a call that never stops", []llm.Event{start(0, call)}, []llm.Part{&llm.ToolCallPart{ID: "1", Name: "f", Malformed: "…"}}},
+		{"invalid UTF-8", []llm.Event{start(0, call), &llm.ToolCallDelta{Input: "{\"a\":\"\xff\"}"}, &llm.PartStop{}}, []llm.Part{&llm.ToolCallPart{ID: "1", Name: "f", Malformed: "{\"a\":\"\xff\"}"}}},
+		{"too deep", []llm.Event{start(0, call), &llm.ToolCallDelta{Input: deep}, &llm.PartStop{}}, []llm.Part{&llm.ToolCallPart{ID: "1", Name: "f", Malformed: deep}}},
 		{"text", []llm.Event{start(0, &llm.TextPart{}), &llm.TextDelta{Text: "a"}, &llm.TextDelta{Text: "b"}}, []llm.Part{llm.Text("ab")}},
 		{"split rune", []llm.Event{start(0, &llm.TextPart{}), &llm.TextDelta{Text: "\xc3"}, &llm.TextDelta{Text: "\xa9"}}, []llm.Part{llm.Text("é")}},
 		{"interleaved", []llm.Event{start(0, &llm.TextPart{}), start(1, &llm.ReasoningPart{}), &llm.TextDelta{Text: "a"},
@@ -49,7 +53,7 @@ func TestAccumulator(t *testing.T) {
 		{"whole provider part", []llm.Event{start(0, &llm.ProviderPart{Kind: "k", Data: json.RawMessage(`{}`)})}, []llm.Part{&llm.ProviderPart{Kind: "k", Data: json.RawMessage(`{}`)}}},
 		{"call", []llm.Event{start(0, call), &llm.ToolCallDelta{Input: `{"n":9223372036854`}, &llm.ToolCallDelta{Input: `775807}`}},
 			[]llm.Part{&llm.ToolCallPart{ID: "1", Name: "f", Input: json.RawMessage(`{"n":9223372036854775807}`)}}},
-		{"call without arguments", []llm.Event{start(0, call), &llm.ToolCallDelta{Input: " \n"}}, []llm.Part{&llm.ToolCallPart{ID: "1", Name: "f", Input: json.RawMessage(`{}`)}}},
+		{"call without arguments", []llm.Event{start(0, call), &llm.ToolCallDelta{Input: " \n"}, &llm.PartStop{}}, []llm.Part{&llm.ToolCallPart{ID: "1", Name: "f", Input: json.RawMessage(`{}`)}}},
 		{"arguments that are no object", []llm.Event{start(0, call), &llm.ToolCallDelta{Input: `[1]`}}, []llm.Part{&llm.ToolCallPart{ID: "1", Name: "f", Malformed: `[1]`}}},
 		{"malformed call", []llm.Event{start(0, call), &llm.ToolCallDelta{Input: `{"a":`}}, []llm.Part{&llm.ToolCallPart{ID: "1", Name: "f", Malformed: `{"a":`}}},
 	}

@@ -1,11 +1,13 @@
 package llm
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 )
 
 // Code classifies an error. A Code is itself an error, so that the constants serve
@@ -92,9 +94,10 @@ type Error struct {
 }
 
 // Error returns provider, operation, model, code and message, and in brackets status,
-// raw code and request id, as far as they are known. Message and raw code are shown
-// as [Redact] leaves them. Of causes it shows errors of this package and of package
-// context, and the operating system's error numbers, which all have texts of their own.
+// raw code and request id, as far as they are known. The message is shown as [Redact]
+// leaves it, raw code and request id where they look like such. Of causes it shows
+// errors of this package and of package context, and the operating system's error
+// numbers, which all have texts of their own.
 func (e *Error) Error() string { return e.text("") }
 
 // text is the error's text within one of the code outer, which it does not repeat.
@@ -129,10 +132,10 @@ func (e *Error) text(outer Code) string {
 		details = append(details, "status "+strconv.Itoa(e.Status))
 	}
 	if e.RawCode != "" {
-		details = append(details, Redact(e.RawCode))
+		details = append(details, token(e.RawCode))
 	}
 	if e.RequestID != "" {
-		details = append(details, "request id "+e.RequestID)
+		details = append(details, "request id "+token(e.RequestID))
 	}
 	if details != nil {
 		fmt.Fprintf(&b, " (%s)", strings.Join(details, ", "))
@@ -141,6 +144,36 @@ func (e *Error) text(outer Code) string {
 		return ErrUnknown.Error()
 	}
 	return b.String()
+}
+
+// token is s where it looks like an id or a name, and else "…": it came from a server,
+// and may be anything.
+func token(s string) string {
+	if len(s) > 128 || strings.ContainsFunc(s, func(r rune) bool {
+		return r > unicode.MaxASCII || !inWord(r) && !strings.ContainsRune("._:#/=+-", r)
+	}) {
+		return "…"
+	}
+	return s
+}
+
+// MarshalJSON encodes what [Error.Error] shows, and nothing of other causes.
+func (e *Error) MarshalJSON() ([]byte, error) {
+	if e == nil {
+		return []byte("null"), nil
+	}
+	var wait float64
+	if e.RetryAfter > 0 {
+		wait = e.RetryAfter.Seconds()
+	}
+	return json.Marshal(struct {
+		Code       Code    `json:"code,omitempty"`
+		Error      string  `json:"error"`
+		Status     int     `json:"status,omitempty"`
+		RequestID  string  `json:"request_id,omitempty"`
+		RetryAfter float64 `json:"retry_after_seconds,omitempty"`
+		Retryable  bool    `json:"retryable"`
+	}{CodeOf(e), e.Error(), e.Status, token(e.RequestID), wait, IsRetryable(e)})
 }
 
 // Unwrap returns the code and the cause, so that errors.Is finds both.

@@ -2,6 +2,7 @@ package llm_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -102,6 +103,7 @@ func TestErrorText(t *testing.T) {
 		{&llm.Error{Code: llm.ErrUnavailable, Err: fmt.Errorf("dial SECRET: %w", syscall.ECONNREFUSED)}, "unavailable: connection refused"},
 		{&llm.Error{Code: llm.ErrInvalidRequest, Message: "Value 'SECRET' at 'messages' failed"}, "invalid request: Value '…' at '…' failed"},
 		{&llm.Error{Err: secret}, "unknown"},
+		{&llm.Error{Code: llm.ErrInternal, RequestID: "my SECRET prompt", RawCode: strings.Repeat("x", 200)}, "internal (…, request id …)"},
 		{(*llm.Error)(nil), "<nil>"},
 		{llm.ErrContextTooLong, "context too long"},
 	}
@@ -109,6 +111,15 @@ func TestErrorText(t *testing.T) {
 		if got := c.err.Error(); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
+	}
+}
+
+// A structured log shows what the text does, and no cause.
+func TestErrorJSON(t *testing.T) {
+	b, err := json.Marshal(map[string]any{"err": &llm.Error{Code: llm.ErrRateLimited, Message: `bad "SECRET"`, Status: 429, RequestID: "r", RetryAfter: 1500 * time.Millisecond, Err: errors.New("SECRET")}})
+	want := `{"err":{"code":"rate_limited","error":"rate limited: bad \"…\" (status 429, request id r)","status":429,"request_id":"r","retry_after_seconds":1.5,"retryable":true}}`
+	if err != nil || string(b) != want {
+		t.Errorf("%s, %v", b, err)
 	}
 }
 
@@ -123,6 +134,11 @@ func TestRedact(t *testing.T) {
 		{"“SECRET” and ‘SECRET’ and «SECRET»", "“…” and ‘…’ and «…»"},
 		{`{"text":"SECRET","n":"SECRET"}`, `{"…":"…","…":"…"}`},
 		{"`temperature` and `top_p` cannot both be specified", "`temperature` and `top_p` cannot both be specified"},
+		{"`my SECRET prompt` is bad", "`…` is bad"},
+		{`Invalid value: "he said \"hi\" and SECRET", sorry`, `Invalid value: "…", sorry`},
+		{`value:"SECRET"`, `value:"…"`}, {`value"SECRET" x`, `value"…" x`}, {`" SECRET " x`, `"…" x`}, {"'\nSECRET' x", "'…' x"},
+		{"„SECRET“ »SECRET« ›SECRET‹ 「SECRET」 &quot;SECRET&quot; &#39;SECRET&#39;", `„…“ »…« ›…‹ 「…」 "…" '…'`},
+		{`the models' names: 'SECRET'`, `the models' names: '…'`},
 		{"line\nbreak\x00and\u2028more", "line break and more"},
 		{"bad \xff utf8", "bad \uFFFD utf8"},
 		{"", ""},
@@ -151,14 +167,20 @@ func FuzzRedact(f *testing.F) {
 		if len(got) > 256 {
 			t.Errorf("%d bytes", len(got))
 		}
-		quoted := llm.Redact(`x "` + strings.Map(func(r rune) rune {
-			if strings.ContainsRune(`"'“”‘’«»`, r) {
-				return -1
+		// (A cut may fall within quotes.)
+		if again := llm.Redact(got); again != got && len(got) < 250 {
+			t.Errorf("%q changes again to %q", got, again)
+		}
+		// What a careful provider quotes does not show: escaped, or without the quote.
+		escaped := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)
+		plain := strings.NewReplacer(`\`, "", `"`, "", "&quot;", "", "&#34;", "").Replace(s)
+		for _, value := range []string{escaped, plain} {
+			if strings.Contains(value, "&quot;") || strings.Contains(value, "&#34;") || strings.Contains(value, `\u0022`) {
+				continue // a quote in other clothes, which nobody has escaped
 			}
-			return r
-		}, "S"+s+"T") + `" y`)
-		if quoted != `x "…" y` {
-			t.Errorf("a quoted value shows: %q", quoted)
+			if quoted := llm.Redact(`x "S` + value + `T" y`); quoted != `x "…" y` {
+				t.Errorf("a quoted value shows: %q", quoted)
+			}
 		}
 	})
 }

@@ -69,7 +69,8 @@ func badJSON(message string, cause error) error {
 		message = "not in the storage format"
 		if te, ok := cause.(*json.UnmarshalTypeError); ok && te.Field != "" {
 			field := strings.TrimPrefix(strings.TrimPrefix(te.Field, "plain."), "toolResultJSON.") // what is embedded
-			message += fmt.Sprintf(": %s is a %s", field, te.Value)
+			kind, _, _ := strings.Cut(te.Value, " ")                                               // of a number it would be the number
+			message += fmt.Sprintf(": %s is a %s", field, kind)
 		}
 	}
 	return &Error{Code: ErrInvalidRequest, Op: "load", Message: message, Err: cause}

@@ -61,6 +61,23 @@ func loadParts(b []byte) ([]Part, error) {
 	return parts, nil
 }
 
+// loadNested reads the parts within a tool's result, where no other result may stand:
+// a file could nest them without end.
+func loadNested(b []byte) ([]Part, error) {
+	var raw []json.RawMessage
+	if len(b) > 0 {
+		if err := json.Unmarshal(b, &raw); err != nil {
+			return nil, badJSON("", err)
+		}
+	}
+	for i, b := range raw {
+		if typ, err := typeOf(b); err == nil && typ == "tool_result" {
+			return nil, within(fmt.Sprintf("[%d]", i), badJSON("a tool result within a tool result", nil))
+		}
+	}
+	return loadParts(b)
+}
+
 func unmarshalPart(b []byte) (Part, error) {
 	typ, err := typeOf(b)
 	if err != nil {
@@ -179,7 +196,7 @@ func (p *ToolResultPart) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &v); err != nil {
 		return asBadJSON(err)
 	}
-	content, err := loadParts(v.Content)
+	content, err := loadNested(v.Content)
 	if err != nil {
 		return within("content", err)
 	}

@@ -274,6 +274,8 @@ func TestLoadRefuses(t *testing.T) {
 		{`["SECRET"]`, "[0]: not in the storage format"},
 		{`{"SECRET":1}`, "not in the storage format"},
 		{`[{"type":"tool_result","content":[{"type":"text"},{"x":1}]}]`, "[0]: content[1]: an object without a type"},
+		{`[{"type":"tool_result","content":[{"type":"tool_result"}]}]`, "[0]: content[0]: a tool result within a tool result"},
+		{`[{"type":"tool_result","is_error":12345}]`, "[0]: not in the storage format: is_error is a number"},
 		{`[{"type":"text","text":{"SECRET":1}}]`, "[0]: not in the storage format"},
 		{`[{"type":"cache_point","ttl":"SECRET"}]`, "[0]: not in the storage format"},
 	} {

@@ -81,7 +81,11 @@ func Wrap(m Model, mws ...Middleware) Model {
 // What it finds is called directly and so bypasses the policies of the wrappers
 // above it. A wrapper for which that would be wrong implements the ability itself.
 func As[T any](m Model) (T, bool) {
-	for m != nil {
+	const deepest = 1000 // a wrapper may unwrap to itself
+	for range deepest {
+		if m == nil {
+			break
+		}
 		if t, ok := m.(T); ok {
 			return t, true
 		}

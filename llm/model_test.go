@@ -79,6 +79,11 @@ func TestAs(t *testing.T) {
 	if _, ok := llm.As[*leaf](nil); ok {
 		t.Error("found something in nil")
 	}
+	circle := &wrapper{}
+	circle.next = circle
+	if _, ok := llm.As[*leaf](circle); ok {
+		t.Error("found something in a circle")
+	}
 	if _, ok := llm.As[*leaf](&wrapper{}); ok {
 		t.Error("found something in a wrapper of nil")
 	}

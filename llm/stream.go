@@ -134,7 +134,14 @@ func partEvents(i int, p Part, yield func(Event) bool) bool {
 		}
 		start = &ReasoningPart{Opaque: p.Opaque}
 	case *ToolCallPart:
-		if input := string(p.Input) + p.Malformed; input != "" {
+		input := string(p.Input)
+		if p.Malformed != "" {
+			input = p.Malformed
+			if _, malformed := toolInput(input, true); malformed == "" {
+				input = brokenOff // it must not come out as a call that may be run
+			}
+		}
+		if input != "" {
 			deltas = append(deltas, &ToolCallDelta{Index: i, Input: input})
 		}
 		start = &ToolCallPart{ID: p.ID, Name: p.Name, Opaque: p.Opaque}

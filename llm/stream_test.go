@@ -38,6 +38,16 @@ func TestEventsOfPartialResponses(t *testing.T) {
 	}
 }
 
+// A call that is malformed stays so, whatever its text.
+func TestMalformedStaysMalformed(t *testing.T) {
+	for _, text := range []string{`{"a`, `{"path":"/"}`, " ", "[1]", "…"} {
+		got, err := llm.Collect((&llm.Response{Message: llm.Assistant(&llm.ToolCallPart{ID: "1", Name: "rm", Malformed: text})}).Events())
+		if err != nil || got.ToolCalls()[0].Malformed == "" || got.ToolCalls()[0].Input != nil {
+			t.Errorf("%q: %+v, %v", text, got.ToolCalls()[0], err)
+		}
+	}
+}
+
 func TestEventsOfBadResponses(t *testing.T) {
 	var none *llm.Response
 	for _, r := range []*llm.Response{none, {Message: llm.Assistant(nil)}, {Message: llm.Assistant((*llm.TextPart)(nil))}} {

@@ -117,11 +117,13 @@ func (f *faults) toolCall(p *ToolCallPart, role Role) {
 	f.required("id", p.ID)
 	f.required("name", p.Name)
 	switch {
+	case p.Malformed != "" && isObject([]byte(p.Malformed)):
+		f.add("malformed", "a JSON object: put it into input")
 	case p.Input == nil:
 	case p.Malformed != "":
 		f.add("input", "set beside malformed: a call has one or the other")
 	case !isObject(p.Input):
-		f.add("input", "not a JSON object")
+		f.add("input", "not a JSON object in UTF-8, or too deep")
 	}
 	f.opaque(p.Opaque)
 }
@@ -303,8 +305,12 @@ func (f *faults) add(field, format string, args ...any) {
 }
 
 func (f *faults) err() error {
+	const most = 50
 	if len(f.errs) == 0 {
 		return nil
+	}
+	if n := len(f.errs); n > most {
+		f.errs = append(f.errs[:most:most], &Error{Code: ErrInvalidRequest, Message: fmt.Sprintf("and %d faults more", n-most)})
 	}
 	return &Error{Code: ErrInvalidRequest, Op: "validate", Err: errors.Join(f.errs...)}
 }
@@ -323,8 +329,14 @@ func (f *faults) utf8(field, s string) {
 }
 
 func (f *faults) json(field string, raw json.RawMessage) {
-	if raw != nil && !json.Valid(raw) {
+	switch {
+	case raw == nil:
+	case !json.Valid(raw):
 		f.add(field, "not valid JSON")
+	case !utf8.Valid(raw):
+		f.add(field, "invalid UTF-8")
+	case depth(raw) > maxDepth:
+		f.add(field, "too deep")
 	}
 }
 
@@ -332,7 +344,7 @@ func (f *faults) schema(field string, raw json.RawMessage) {
 	switch {
 	case len(raw) == 0, isObject(raw):
 	case json.Valid(raw):
-		f.add(field, "not a JSON Schema object")
+		f.add(field, "not a JSON Schema object in UTF-8, or too deep")
 	default:
 		f.add(field, "not valid JSON")
 	}

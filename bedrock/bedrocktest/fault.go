@@ -2,6 +2,7 @@ package bedrocktest
 
 import (
 	"cmp"
+	"net/http"
 	"time"
 )
 
@@ -12,7 +13,7 @@ type Fault struct {
 	Delay time.Duration
 
 	// Status and Type make the answer an error. Status is that of HTTP, 0 = the one
-	// that belongs to Type. Type is the exception, such as "ThrottlingException";
+	// that belongs to Type; what is none (below 200, above 999) becomes 500. Type is the exception, such as "ThrottlingException";
 	// "" = an error that says nothing of its type. The model is not called.
 	Status int
 	Type   string
@@ -72,13 +73,17 @@ const (
 	EndShort
 )
 
-// normal is the fault with places below 0 made 0; there is no such bit.
+// normal is the fault with places below 0 made 0, no bit below 0, and a status that
+// net/http can send as the last of a response.
 func (f Fault) normal() Fault {
 	if f.CutAt != nil {
 		f.CutAt = new(max(0, *f.CutAt))
 	}
 	if f.StallAt != nil {
 		f.StallAt = new(max(0, *f.StallAt))
+	}
+	if f.Status != 0 && (f.Status < 200 || f.Status > 999) {
+		f.Status = http.StatusInternalServerError
 	}
 	if f.FlipBit != nil && *f.FlipBit < 0 {
 		f.FlipBit = nil

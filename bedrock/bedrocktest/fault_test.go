@@ -53,6 +53,8 @@ func TestFaultError(t *testing.T) {
 		{bedrocktest.Fault{Type: "ThrottlingException", Status: 400}, 400, "ThrottlingException", "Too many requests"},
 		{bedrocktest.Fault{Type: "MadeUpException"}, 400, "MadeUpException", ""},
 		{bedrocktest.Fault{Status: 529, Message: "busy"}, 529, "", "busy"},
+		{bedrocktest.Fault{Status: 1000, Message: "no status"}, 500, "", "no status"},
+		{bedrocktest.Fault{Status: 100, Message: "not the last"}, 500, "", "not the last"},
 	} {
 		s := faulty(t, model{}, c.fault) // a model that panics when it is called
 		for _, op := range []string{"converse", "converse-stream", "count-tokens"} {

@@ -114,6 +114,9 @@ func (s *Server) enter() bool {
 // Streams that a client has left open are the client's to close; their goroutines
 // are not the server's.
 func (s *Server) Close() {
+	if s.http == nil {
+		return // it was never started
+	}
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()

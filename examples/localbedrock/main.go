@@ -24,7 +24,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for what is being answered
 	addr := flag.String("addr", "127.0.0.1:0", "the `address` to listen on; port 0 is a free one")
 	flag.Parse()
 	if err := serve(ctx, os.Stdout, *addr); err != nil {

@@ -1,0 +1,286 @@
+package bedrock
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// blocks are the content blocks of a stream that are open, in order of their start.
+// They are told apart by the index on the wire, which may have gaps and need not come
+// in order.
+type blocks struct{ open []block }
+
+// block is an open content block.
+type block struct {
+	wire    int
+	index   int      // of its part; -1 where the part has not started
+	part    llm.Part // as started, or to be started by its first delta
+	start   []byte   // of an image, or of a native call: the start event's object
+	kind    string   // of a native call: "toolUse" or "toolResult"
+	input   bool     // arguments of a call have come
+	cited   bool
+	stopped bool   // but kept open: a call without arguments, see close
+	data    []byte // of a native call: its arguments, or the elements of a result, joined by commas
+}
+
+// maxNative bounds a call that Bedrock runs itself, which is kept until it is whole.
+const maxNative = 16 << 20
+
+func (b *blocks) find(wire int) *block {
+	for i := range b.open {
+		if b.open[i].wire == wire && !b.open[i].stopped {
+			return &b.open[i]
+		}
+	}
+	return nil
+}
+
+func (b *blocks) add(new block) *block {
+	b.open = append(b.open, new)
+	return &b.open[len(b.open)-1]
+}
+
+// blockStart begins a block of a kind that says so. Text and reasoning do not: they
+// begin with their first delta.
+func (d *streamDecoder) blockStart(wire int, start value) {
+	if d.blocks.find(wire) != nil {
+		d.note("a block that starts twice")
+		return
+	}
+	kind, v := start.only()
+	switch string(kind) {
+	case "":
+	case "toolUse":
+		call := d.decodeToolUse(v)
+		if call == nil {
+			d.nativeStart(wire, "toolUse", v)
+			return
+		}
+		d.calls = true
+		b := d.begin(wire, &llm.ToolCallPart{ID: call.ID, Name: call.Name})
+		if input := v.get("input"); len(input) > len("{}") && input[0] == '{' {
+			b.input = true // the protocol has none here, but it is not ours to lose
+			d.emit(&llm.ToolCallDelta{Index: b.index, Input: string(input)})
+		}
+	case "toolResult":
+		d.nativeStart(wire, "toolResult", v)
+	case "image":
+		d.blocks.add(block{wire: wire, index: -1, start: v.clone(), part: &llm.MediaPart{MediaType: "image/" + d.required(v.get("format"), "format")}})
+	default:
+		d.begin(wire, d.native(kind, v))
+	}
+}
+
+// nativeStart begins a call that Bedrock ran itself, or its result. These have no
+// neutral form, and are yielded whole when they stop.
+func (d *streamDecoder) nativeStart(wire int, kind string, v value) {
+	if v[0] != '{' {
+		d.note("a start that is not an object")
+		return
+	}
+	d.blocks.add(block{wire: wire, index: -1, kind: kind, start: v.clone()})
+}
+
+func (d *streamDecoder) blockDelta(wire int, delta value) {
+	kind, v := delta.only()
+	if kind == nil {
+		d.note("a delta without content")
+		return
+	}
+	b := d.blocks.find(wire)
+	switch string(kind) {
+	case "text":
+		text := d.text(v)
+		if text == "" {
+			return
+		}
+		if b == nil {
+			b = d.begin(wire, &llm.TextPart{})
+		}
+		if _, ok := b.part.(*llm.TextPart); ok {
+			d.emit(&llm.TextDelta{Index: b.index, Text: text})
+			return
+		}
+	case "toolUse":
+		if b != nil && d.toolDelta(b, v) {
+			return
+		}
+	case "reasoningContent":
+		if b == nil {
+			b = d.begin(wire, &llm.ReasoningPart{Opaque: d.opaque()})
+		}
+		if _, ok := b.part.(*llm.ReasoningPart); ok && d.reasoningDelta(b.index, v) {
+			return
+		}
+	case "citation":
+		if b == nil {
+			b = d.begin(wire, &llm.TextPart{})
+		}
+		if _, ok := b.part.(*llm.TextPart); ok {
+			b.cited = true
+			d.emit(&llm.CitationDelta{Index: b.index, Citation: d.decodeCitation(v)})
+			return
+		}
+	case "image":
+		if b != nil && d.imageDelta(b, v) {
+			return
+		}
+	case "toolResult":
+		if b != nil && b.kind == "toolResult" {
+			for item := range v.items() {
+				if len(b.data) > 0 {
+					b.data = append(b.data, ',')
+				}
+				d.keep(b, item)
+			}
+			return
+		}
+	}
+	index := -1
+	if b != nil {
+		index = b.index
+	}
+	p := d.native(kind, v)
+	d.emit(&llm.ProviderDelta{Index: index, Provider: p.Provider, Kind: p.Kind, Data: p.Data})
+}
+
+// keep adds to a native call.
+func (d *streamDecoder) keep(b *block, data []byte) {
+	if b.data = append(b.data, data...); len(b.data) > maxNative {
+		d.note("a call of the service's own that does not end")
+	}
+}
+
+// toolDelta takes a fragment of arguments; false says that the block is no call.
+func (d *streamDecoder) toolDelta(b *block, v value) bool {
+	input := d.text(v.get("input"))
+	if v[0] != '{' {
+		d.note("a call's arguments that are not an object")
+	}
+	if b.kind == "toolUse" {
+		d.keep(b, []byte(input))
+		return true
+	}
+	if _, ok := b.part.(*llm.ToolCallPart); !ok {
+		return false
+	}
+	if input != "" {
+		b.input = true
+		d.emit(&llm.ToolCallDelta{Index: b.index, Input: input})
+	}
+	return true
+}
+
+// reasoningDelta yields a delta of reasoning; false says that its kind is unknown.
+func (d *streamDecoder) reasoningDelta(index int, v value) bool {
+	ev := &llm.ReasoningDelta{Index: index}
+	switch kind, v := v.only(); string(kind) {
+	case "text":
+		ev.Text = d.text(v)
+	case "signature":
+		ev.Signature = d.text(v)
+	case "redactedContent":
+		ev.Redacted = d.bytes(v)
+	default:
+		return false
+	}
+	if ev.Text != "" || ev.Signature != "" || len(ev.Redacted) > 0 {
+		d.emit(ev)
+	}
+	return true
+}
+
+// imageDelta yields a piece of an image; false says that it is something else.
+func (d *streamDecoder) imageDelta(b *block, v value) bool {
+	if _, ok := b.part.(*llm.MediaPart); !ok {
+		return false
+	}
+	p := d.decodeImage(v)
+	if p == nil {
+		return false
+	}
+	if b.index < 0 {
+		d.start(b)
+	}
+	d.emit(&llm.MediaDelta{Index: b.index, Data: p.Data, URI: p.URI})
+	return true
+}
+
+// blockStop ends a block. A call without arguments stays: whether it broke off is
+// known when the answer stops.
+func (d *streamDecoder) blockStop(wire int) {
+	b := d.blocks.find(wire)
+	if b == nil {
+		return // of a text without any
+	}
+	if _, call := b.part.(*llm.ToolCallPart); call && !b.input {
+		b.stopped = true
+		return
+	}
+	closed := *b
+	for i := range d.blocks.open {
+		if b == &d.blocks.open[i] {
+			d.blocks.open = append(d.blocks.open[:i], d.blocks.open[i+1:]...)
+			break
+		}
+	}
+	d.close(closed, false)
+}
+
+// close ends a block's part. Broke says that the block, if it is a call without
+// arguments, broke off before they came.
+func (d *streamDecoder) close(b block, broke bool) {
+	switch {
+	case b.kind != "":
+		b.part = &llm.ProviderPart{Provider: Provider, Kind: b.kind, Data: b.nativeData()}
+		d.start(&b)
+	case b.index < 0: // an image of which nothing came
+		b.part = &llm.ProviderPart{Provider: Provider, Kind: "image", Data: b.start}
+		d.start(&b)
+	}
+	if _, call := b.part.(*llm.ToolCallPart); call && broke && !b.input {
+		d.emit(&llm.ToolCallDelta{Index: b.index, Input: brokenOff})
+	}
+	stop := &llm.PartStop{Index: b.index}
+	if b.cited {
+		stop.Opaque = d.opaque()
+	}
+	d.emit(stop)
+}
+
+// nativeData is a native call as one object, as it stands in a whole answer.
+func (b *block) nativeData() json.RawMessage {
+	member, v := "content", "["+string(b.data)+"]"
+	if b.kind == "toolUse" {
+		member, v = "input", string(b.data)
+		switch {
+		case v == "":
+			v = "{}"
+		case !json.Valid(b.data):
+			text, _ := json.Marshal(v) // strings always marshal
+			v = string(text)
+		}
+	}
+	head := bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(b.start), []byte("}")))
+	sep := ","
+	if bytes.HasSuffix(head, []byte("{")) {
+		sep = ""
+	}
+	return json.RawMessage(string(head) + sep + `"` + member + `":` + v + "}")
+}
+
+// begin starts a part and returns its block.
+func (d *streamDecoder) begin(wire int, p llm.Part) *block {
+	b := d.blocks.add(block{wire: wire, part: p})
+	d.start(b)
+	return b
+}
+
+// start yields the start of a block's part.
+func (d *streamDecoder) start(b *block) {
+	b.index = d.parts
+	d.parts++
+	d.emit(&llm.PartStart{Index: b.index, Part: b.part})
+}
