@@ -84,8 +84,14 @@ func (m *Model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, 
 	if err != nil {
 		return nil, c.fail(ctx, err)
 	}
+	return c.converse(ctx, in)
+}
+
+// converse makes the call of Generate, and of a stream that is served whole. With an
+// answer that breaks the schema of the request it returns both.
+func (c *call) converse(ctx context.Context, in *bedrockruntime.ConverseInput) (*llm.Response, error) {
 	defer c.close()
-	if _, err := m.client.Converse(ctx, in, c.options...); err != nil {
+	if _, err := c.model.client.Converse(ctx, in, c.options...); err != nil {
 		return nil, c.fail(ctx, err)
 	}
 	body, err := c.readBody(maxAnswer)
@@ -93,14 +99,37 @@ func (m *Model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, 
 		return nil, c.fail(ctx, err)
 	}
 	r, err := c.decodeAnswer(body)
+	if err == nil {
+		r, err = c.answerOf(r)
+	}
 	if err != nil {
-		return nil, c.fail(ctx, err)
+		return r, c.fail(ctx, err)
 	}
 	return r, nil
 }
 
+// whole yields the answer of Converse as a stream.
+func (c *call) whole(ctx context.Context, in *bedrockruntime.ConverseInput, yield func(llm.Event, error) bool) {
+	r, err := c.converse(ctx, in)
+	if r != nil {
+		for ev, e := range r.Events() {
+			if _, end := ev.(*llm.Finish); end && err != nil {
+				ev = &llm.UsageUpdate{Usage: r.Usage}
+			}
+			if !yield(ev, e) {
+				return
+			}
+		}
+	}
+	if err != nil {
+		yield(nil, err)
+	}
+}
+
 // Stream calls ConverseStream. The loop reads the connection itself: a slow loop
-// slows the service down, and leaving it closes the connection.
+// slows the service down, and leaving it closes the connection. Where the model cannot
+// stream what the request asks for, the answer comes from Converse in one piece, with
+// a warning.
 func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
 	return llm.Once(func(yield func(llm.Event, error) bool) {
 		c := &call{model: m, op: "stream"}
@@ -109,6 +138,11 @@ func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 			yield(nil, c.fail(ctx, err))
 			return
 		}
+		if c.draft.unary {
+			c.whole(ctx, in, yield)
+			return
+		}
+		yield = c.checked(yield, func(err error) error { return c.fail(ctx, err) })
 		reading, cancel := context.WithCancel(ctx)
 		defer func() {
 			cancel() // first: closing alone may wait for a peer that does not read
@@ -123,7 +157,7 @@ func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 			return
 		}
 		d := &streamDecoder{
-			jsonDecoder: jsonDecoder{modelID: m.modelID}, requestID: c.requestID(),
+			jsonDecoder: jsonDecoder{modelID: m.modelID, names: c.names}, requestID: c.requestID(),
 			frames: frameReader{r: c.body}, yield: yield, warnings: c.warnings,
 		}
 		if err := d.run(); err != nil {

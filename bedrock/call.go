@@ -2,6 +2,7 @@ package bedrock
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"reflect"
 	"slices"
@@ -21,6 +22,9 @@ type call struct {
 	model    *Model
 	op       string
 	request  *RequestOptions
+	draft    *draft
+	schema   json.RawMessage   // that the answer must satisfy; nil is none
+	names    map[string]string // of tools, see draft
 	warnings []llm.Warning
 	options  []func(*bedrockruntime.Options)
 	region   string
@@ -39,7 +43,16 @@ func (c *call) prepare(ctx context.Context, req *llm.Request) (*bedrockruntime.C
 	if c.request, _, err = llm.OptionsFor[*RequestOptions](req); err != nil {
 		return nil, err
 	}
-	in, warnings, err := m.encode(req, c.request)
+	if err := req.Validate(); err != nil {
+		return nil, err
+	}
+	if req.Output != nil {
+		c.schema = req.Output.Schema
+	}
+	if c.draft, err = m.normalize(req, c.request, c.op == "stream"); err != nil {
+		return nil, err
+	}
+	in, err := m.encode(c.draft)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +63,7 @@ func (c *call) prepare(ctx context.Context, req *llm.Request) (*bedrockruntime.C
 		}
 	}
 	c.info = m.Info()
-	c.warnings = warnings
+	c.warnings, c.names = c.draft.warnings, c.draft.names
 	if c.options, err = c.clientOptions(); err != nil {
 		return nil, err
 	}

@@ -39,10 +39,6 @@ func unsupported(path, format string, args ...any) error {
 	return &fault{llm.ErrUnsupported, path, fmt.Sprintf(format, args...)}
 }
 
-func errBlank() error {
-	return invalid("text", "blank: Bedrock refuses it: leave the part out")
-}
-
 // within puts a step of the path before a fault.
 func within(err error, format string, args ...any) error {
 	f, ok := err.(*fault)
