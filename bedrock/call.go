@@ -26,8 +26,17 @@ type call struct {
 	region   string
 }
 
-// prepare checks and encodes the request.
+// prepare checks and encodes the request, and makes ready to send it.
 func (c *call) prepare(ctx context.Context, req *llm.Request) (*bedrockruntime.ConverseInput, error) {
+	in, err := c.encode(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return in, c.connect()
+}
+
+// encode checks and encodes the request.
+func (c *call) encode(ctx context.Context, req *llm.Request) (*bedrockruntime.ConverseInput, error) {
 	m := c.model
 	if err := m.usable(); err != nil {
 		return nil, err
@@ -40,21 +49,23 @@ func (c *call) prepare(ctx context.Context, req *llm.Request) (*bedrockruntime.C
 		return nil, err
 	}
 	in, warnings, err := m.encode(req, c.request)
-	if err != nil {
-		return nil, err
-	}
+	c.warnings = warnings
+	return in, err
+}
+
+// connect makes ready to send.
+func (c *call) connect() error {
+	m := c.model
 	// Before credentials are looked for, too; the exchange asks again.
 	if !m.local {
 		if err := llm.MaySend(m.Info()); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	c.info = m.Info()
-	c.warnings = warnings
-	if c.options, err = c.clientOptions(); err != nil {
-		return nil, err
-	}
-	return in, nil
+	var err error
+	c.options, err = c.clientOptions()
+	return err
 }
 
 // clientOptions are the options of the AWS client for this call.
