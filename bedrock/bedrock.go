@@ -4,10 +4,10 @@ import (
 	"context"
 	"io"
 	"iter"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
-	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 
 	"github.com/parley-sdk/parley/llm"
 )
@@ -23,6 +23,8 @@ type Model struct {
 	opts    Options // Profile is set
 	made    bool    // bedrockruntime.New made the client
 	local   bool    // the client cannot reach outside
+
+	uncountable atomic.Bool // the service said that it does not count for this model
 }
 
 var (
@@ -170,34 +172,4 @@ func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 			c.awaitEnd(cancel)
 		}
 	})
-}
-
-// CountTokens returns the number of input tokens of a request, as Bedrock counts.
-// Not every model can: [llm.ErrInvalidRequest] from the service says so.
-func (m *Model) CountTokens(ctx context.Context, req *llm.Request) (int, error) {
-	c := &call{model: m, op: "count tokens"}
-	in, err := c.prepare(ctx, req)
-	if err != nil {
-		return 0, c.fail(ctx, err)
-	}
-	defer c.close()
-	if _, err = m.client.CountTokens(ctx, &bedrockruntime.CountTokensInput{
-		ModelId: in.ModelId,
-		Input: &types.CountTokensInputMemberConverse{Value: types.ConverseTokensRequest{
-			Messages: in.Messages, System: in.System, ToolConfig: in.ToolConfig,
-			AdditionalModelRequestFields: in.AdditionalModelRequestFields,
-		}},
-	}, c.options...); err != nil {
-		return 0, c.fail(ctx, err)
-	}
-	body, err := c.readBody(maxCount)
-	if err != nil {
-		return 0, c.fail(ctx, err)
-	}
-	doc, _ := parse(body)
-	n, ok := doc.get("inputTokens").count()
-	if !ok {
-		return 0, c.fail(ctx, &llm.Error{Code: llm.ErrMalformedOutput, Message: "the answer holds no token count: is the endpoint Bedrock's?"})
-	}
-	return n, nil
 }

@@ -30,8 +30,17 @@ type call struct {
 	region   string
 }
 
-// prepare checks and encodes the request.
+// prepare checks and encodes the request, and makes ready to send it.
 func (c *call) prepare(ctx context.Context, req *llm.Request) (*bedrockruntime.ConverseInput, error) {
+	in, err := c.encode(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return in, c.connect()
+}
+
+// encode checks and encodes the request.
+func (c *call) encode(ctx context.Context, req *llm.Request) (*bedrockruntime.ConverseInput, error) {
 	m := c.model
 	if err := m.usable(); err != nil {
 		return nil, err
@@ -52,22 +61,23 @@ func (c *call) prepare(ctx context.Context, req *llm.Request) (*bedrockruntime.C
 	if c.draft, err = m.normalize(req, c.request, c.op == "stream"); err != nil {
 		return nil, err
 	}
-	in, err := m.encode(c.draft)
-	if err != nil {
-		return nil, err
-	}
+	c.warnings, c.names = c.draft.warnings, c.draft.names
+	return m.encode(c.draft)
+}
+
+// connect makes ready to send.
+func (c *call) connect() error {
+	m := c.model
 	// Before credentials are looked for, too; the exchange asks again.
 	if !m.local {
 		if err := llm.MaySend(m.Info()); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	c.info = m.Info()
-	c.warnings, c.names = c.draft.warnings, c.draft.names
-	if c.options, err = c.clientOptions(); err != nil {
-		return nil, err
-	}
-	return in, nil
+	var err error
+	c.options, err = c.clientOptions()
+	return err
 }
 
 // clientOptions are the options of the AWS client for this call.
