@@ -135,6 +135,10 @@ func blankText(d *draft) {
 	d.edit(text|results|native, func(t *turn, it item) ([]item, bool) {
 		switch p := it.part.(type) {
 		case *llm.TextPart:
+			if blank(p.Text) && len(t.items) == 1 && t.index == len(d.req.Messages)-1 && t.role == llm.RoleUser {
+				d.refuse(llm.ErrInvalidRequest, it.at, "text", "blank, and nothing else is asked")
+				return nil, false
+			}
 			if blank(p.Text) {
 				d.changed(llm.WarningDropped, it.at, "", "blank text is left out")
 				return nil, true
