@@ -51,10 +51,6 @@ func (d *draft) cacheList(items []item, taken bool, where string) []item {
 	if !holds(items, cachePoints) {
 		return items
 	}
-	end := len(items) // of what a cache point may follow: documents and videos at the end may not be
-	for end > 0 && (isLate(items[end-1].part) || kindOf(items[end-1].part) == cachePoints) {
-		end--
-	}
 	var out []item
 	for i, it := range items {
 		if kindOf(it.part) != cachePoints {
@@ -68,13 +64,17 @@ func (d *draft) cacheList(items []item, taken bool, where string) []item {
 			d.changed(llm.WarningDropped, it.at, "", "left out: there is nothing before it to cache")
 		case kindOf(out[len(out)-1].part) == reasoning:
 			d.changed(llm.WarningDropped, it.at, "", "left out: it cannot follow reasoning")
-		case i > end && isLate(out[len(out)-1].part):
-			if end == 0 || kindOf(out[end-1].part) == cachePoints {
+		case isLate(out[len(out)-1].part) && !slices.ContainsFunc(items[i:], isEarly):
+			early := len(out) // where the documents and videos begin that end the list
+			for early > 0 && isLate(out[early-1].part) {
+				early--
+			}
+			if early == 0 || kindOf(out[early-1].part)&(cachePoints|reasoning) != 0 {
 				d.changed(llm.WarningDropped, it.at, "", "left out: it cannot follow documents or video")
 				continue
 			}
 			d.changed(llm.WarningRepaired, it.at, "", "moved before the documents or video")
-			out = slices.Insert(out, end, it)
+			out = slices.Insert(out, early, it)
 		default:
 			out = append(out, it)
 		}
@@ -87,6 +87,9 @@ func isLate(p llm.Part) bool {
 	m, ok := p.(*llm.MediaPart)
 	return kindOf(p) == documents || ok && isVideo(m)
 }
+
+// isEarly says whether a part is content that is not late.
+func isEarly(it item) bool { return !isLate(it.part) && kindOf(it.part) != cachePoints }
 
 // fewerCachePoints leaves out the oldest in the messages, then others: a later one
 // covers what came before it.

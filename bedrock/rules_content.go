@@ -20,16 +20,16 @@ func foreignParts(d *draft) {
 		switch p.Provider {
 		case Provider:
 		case "":
-			d.changed(llm.WarningDropped, it.at, "", "a kind of part that this version of Parley does not know is left out")
+			d.changed(llm.WarningDropped, it.at, "", "left out: this version of Parley does not know its kind")
 			return nil, true
 		default:
-			d.changed(llm.WarningDropped, it.at, "", "it belongs to another provider, and is left out")
+			d.changed(llm.WarningDropped, it.at, "", "left out: it belongs to another provider")
 			return nil, true
 		}
 		block, err := providerBlock(p)
 		if f, ok := err.(*fault); ok && f.code == llm.ErrUnsupported && t.role == llm.RoleAssistant {
 			// The model's own words must not end the conversation.
-			d.changed(llm.WarningDropped, it.at, "", "a block that this version of the AWS SDK does not know is left out")
+			d.changed(llm.WarningDropped, it.at, "", "left out: this version of the AWS SDK does not know such a block")
 			return nil, true
 		}
 		if err != nil {
@@ -41,7 +41,7 @@ func foreignParts(d *draft) {
 	d.system = slices.DeleteFunc(slices.Clone(d.system), func(it item) bool {
 		p, ok := it.part.(*llm.ProviderPart)
 		if ok && p.Provider != Provider {
-			d.changed(llm.WarningDropped, it.at, "", "it belongs to another provider, and is left out")
+			d.changed(llm.WarningDropped, it.at, "", "left out: it belongs to another provider")
 			return true
 		}
 		return false
@@ -127,7 +127,7 @@ func malformedArguments(d *draft) {
 func blankText(d *draft) {
 	for i := 0; i < len(d.system); i++ {
 		if p, ok := d.system[i].part.(*llm.TextPart); ok && blank(p.Text) {
-			d.changed(llm.WarningDropped, d.system[i].at, "", "blank text is left out")
+			d.changed(llm.WarningDropped, d.system[i].at, "", "left out: it is blank")
 			d.system = slices.Delete(slices.Clone(d.system), i, i+1)
 			i--
 		}
@@ -140,18 +140,18 @@ func blankText(d *draft) {
 				return nil, false
 			}
 			if blank(p.Text) {
-				d.changed(llm.WarningDropped, it.at, "", "blank text is left out")
+				d.changed(llm.WarningDropped, it.at, "", "left out: it is blank")
 				return nil, true
 			}
 		case *llm.ProviderPart:
 			if p.Kind == guardContent && isBlankGuard(p.Data) {
-				d.changed(llm.WarningDropped, it.at, "", "blank text for a guardrail is left out")
+				d.changed(llm.WarningDropped, it.at, "", "left out: it is blank")
 				return nil, true
 			}
 		case *llm.ToolResultPart:
 			return d.editResult(it, p, func(c llm.Part) (llm.Part, string) {
 				if s, ok := c.(*llm.TextPart); ok && blank(s.Text) {
-					return nil, "blank text is left out"
+					return nil, "left out: it is blank"
 				}
 				return c, ""
 			})
@@ -179,7 +179,7 @@ func emptyMessages(d *draft) {
 			d.refuse(llm.ErrInvalidRequest, t, "content", "nothing in the last message can be sent to Bedrock, such as blank text: ask something")
 			return false
 		}
-		d.changed(llm.WarningDropped, t, "", "nothing in it can be sent, so it is left out")
+		d.changed(llm.WarningDropped, t, "", "left out: nothing in it can be sent")
 		return true
 	})
 }

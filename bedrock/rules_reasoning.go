@@ -143,12 +143,10 @@ func (d *draft) budget(r *llm.Reasoning) {
 			d.req.MaxTokens = min(d.req.MaxTokens, most)
 		}
 		d.changed(llm.WarningRepaired, nil, "max_tokens", "set to %d, since it must be greater than the budget of reasoning", d.req.MaxTokens)
+	} else if r.BudgetTokens == 0 {
+		n = min(n, max(d.req.MaxTokens/2, minBudget)) // ours leaves room for the answer
 	}
-	most := d.req.MaxTokens - 1
-	if r.BudgetTokens == 0 {
-		most = max(d.req.MaxTokens/2, minBudget) // ours leaves room for the answer
-	}
-	if n > most {
+	if most := d.req.MaxTokens - 1; n > most {
 		d.changed(llm.WarningClamped, nil, "reasoning.budget_tokens", "lowered to %d, since it counts against max_tokens", most)
 		n = most
 	}

@@ -44,7 +44,7 @@ func toolResults(d *draft) {
 		now, changed := d.editResult(it, p, func(c llm.Part) (llm.Part, string) {
 			switch c := c.(type) {
 			case *llm.CachePointPart:
-				return nil, "a cache point cannot stand in a tool result, and is left out"
+				return nil, "left out: a cache point cannot stand in a tool result"
 			case *llm.MediaPart, *llm.DocumentPart:
 				if !d.takesInResult(c) {
 					after = append(after, item{part: c, at: it.at})
@@ -73,7 +73,7 @@ func toolResults(d *draft) {
 func (d *draft) nativeInResult(p *llm.ProviderPart) (llm.Part, string) {
 	switch {
 	case p.Provider != Provider:
-		return nil, "it belongs to another provider, and is left out"
+		return nil, "left out: it belongs to another provider"
 	case p.Kind == "json" && !strings.HasPrefix(strings.TrimSpace(string(p.Data)), "{"):
 		return llm.Text(string(p.Data)), "JSON that is no object is sent as text"
 	case p.Kind == "json" && !d.profile.ToolResultJSON:
@@ -141,7 +141,7 @@ func withheldTools(d *draft) {
 			return resultAsText(it, p, names[p.CallID]), true
 		case *llm.ProviderPart:
 			if p.Kind == "toolUse" || p.Kind == "toolResult" {
-				d.changed(llm.WarningDropped, it.at, "", "without tools a call that Bedrock ran is left out")
+				d.changed(llm.WarningDropped, it.at, "", "left out: without tools there are no calls that Bedrock ran")
 				return nil, true
 			}
 		}
