@@ -95,7 +95,7 @@ func serveConverse(a *answer, model llm.Model, req *llm.Request, since time.Time
 	case resp == nil:
 		newException("InternalServerException", "bedrocktest: the model gave neither a response nor an error").write(a)
 	default:
-		a.whole(http.StatusOK, encodeResponse(resp, since))
+		a.whole(http.StatusOK, encodeResponse(resp, since, a.fault.Insert))
 	}
 }
 
