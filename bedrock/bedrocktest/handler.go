@@ -26,7 +26,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // the client left half-way
 	}
-	refused := q.read()
+	refused := q.read(&s.opts)
 	n := s.record(Wire{Op: q.op, ModelID: q.id, Path: r.URL.EscapedPath(), Proto: r.Proto,
 		Header: r.Header, Body: q.body, Request: q.neutral})
 

@@ -47,7 +47,7 @@ func NewServer(model llm.Model, opts *Options) *Server {
 func Listen(model llm.Model, opts *Options) (*Server, error) {
 	s := &Server{model: model}
 	if opts != nil {
-		s.opts = *opts
+		s.opts = opts.own()
 	}
 	addr := s.opts.Addr
 	if addr == "" {
