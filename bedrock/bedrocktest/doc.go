@@ -95,7 +95,9 @@
 // see refused. The rules read the profile's data and share no code with the adapter in
 // package bedrock, so that each proves the other.
 //
-// A request must be signed, but the signature is not verified.
+// A request must be signed. With [Options].Keys the signature is verified: the key, the
+// scope, the date to within five minutes, the headers that it must cover, and the
+// signature itself. Presigned URLs and bearer tokens are refused then.
 //
 // # What it does not do
 //

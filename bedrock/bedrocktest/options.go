@@ -1,6 +1,7 @@
 package bedrocktest
 
 import (
+	"maps"
 	"net/http"
 	"time"
 
@@ -24,6 +25,11 @@ type Options struct {
 	// only what holds for all models is checked. It is copied.
 	Profile *bedrock.Profile
 
+	// Keys are the access keys that the server knows, by id, with their secrets.
+	// Signatures are then verified, [Server.Client] signs with the first id in order,
+	// and bearer tokens are refused. nil takes any signature. It is copied.
+	Keys map[string]string
+
 	// Latency is the time between having read a request and answering it. 0 is a
 	// millisecond, below 0 is none. Without it, AWS SDK clients for Go other than
 	// [Server.Client] drop connections: see the package's documentation.
@@ -44,5 +50,6 @@ func (o Options) own() Options {
 	if o.Profile != nil {
 		o.Profile = new(*o.Profile)
 	}
+	o.Keys = maps.Clone(o.Keys)
 	return o
 }

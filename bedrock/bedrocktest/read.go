@@ -84,6 +84,9 @@ func (q *request) read(o *Options) *exception {
 		return invalid("1 validation error detected: Value at 'body' failed to satisfy constraint: "+
 			"Member must have length less than or equal to %d", maxBody)
 	}
+	if e := o.authenticate(q); e != nil {
+		return e
+	}
 	body := parse(q.body)
 	if body == nil {
 		return newException("SerializationException", "The request is not valid JSON.")
