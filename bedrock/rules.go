@@ -27,7 +27,7 @@ var rules = []rule{
 	{"P12 P13", "calls and results", "results without a call become text, calls without a result get one that says so, and results come first", calls | results, pairResults},
 	{"P31", "empty tool results", "they say that they are empty", results, emptyResults},
 	{"P28", "beside tool results", "what cannot stand beside results goes into a message of its own", results, besideResults},
-	{"P50 P51", "documents", "names are made valid and unique, and a text stands beside them", documents | results, documentNames},
+	{"P50 P51", "documents", "names are made valid and unique, and a text stands beside them", documents, documentNames},
 	{"P52 P53 P54 P55 P56", "cache points", "those that cannot stand where they are move or are left out, and lifetimes never grow", cachePoints, cachePointPlaces},
 	{"P02", "first message", "a user message is put before an assistant's", 0, firstMessage},
 	{"P03 P08", "last message", "an assistant's is an error where the family does not continue it; else its text ends without white space", 0, lastMessage},

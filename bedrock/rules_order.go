@@ -88,17 +88,37 @@ func alternate(d *draft) {
 // front.
 func pairResults(d *draft) {
 	for i := 0; i < len(d.turns) && d.err == nil; i++ {
-		var open []*llm.ToolCallPart
+		var before []item
 		if i > 0 {
-			open = callsOf(d.turns[i-1])
+			before = d.turns[i-1].items
 		}
-		if len(open) > 0 || holds(d.turns[i].items, results) {
-			d.answerCalls(&d.turns[i], open)
+		if !paired(before, d.turns[i].items) {
+			d.answerCalls(&d.turns[i], callsOf(before))
 		}
-		if asked := callsOf(d.turns[i]); len(asked) > 0 && i == len(d.turns)-1 {
+		if i == len(d.turns)-1 && holds(d.turns[i].items, calls) {
 			d.refuse(llm.ErrInvalidRequest, d.turns[i], "content", "the conversation ends with a tool call: add a user message with its result")
 		}
 	}
+}
+
+// paired says whether a message begins with the results of the calls in the message
+// before it, in their order, and holds no others.
+func paired(before, items []item) bool {
+	n := 0
+	for _, it := range before {
+		c, ok := it.part.(*llm.ToolCallPart)
+		if !ok {
+			continue
+		}
+		if n == len(items) {
+			return false
+		}
+		if p, ok := items[n].part.(*llm.ToolResultPart); !ok || p.CallID != c.ID {
+			return false
+		}
+		n++
+	}
+	return !holds(items[n:], results)
 }
 
 // answerCalls puts the results of the calls in front of a user's turn.
@@ -137,9 +157,9 @@ func (d *draft) answerCalls(t *turn, open []*llm.ToolCallPart) {
 	}
 }
 
-func callsOf(t turn) []*llm.ToolCallPart {
+func callsOf(items []item) []*llm.ToolCallPart {
 	var out []*llm.ToolCallPart
-	for _, it := range t.items {
+	for _, it := range items {
 		if p, ok := it.part.(*llm.ToolCallPart); ok {
 			out = append(out, p)
 		}

@@ -40,6 +40,9 @@ func (d *draft) editResult(it item, p *llm.ToolResultPart, f func(llm.Part) (llm
 func toolResults(d *draft) {
 	d.edit(results, func(t *turn, it item) ([]item, bool) {
 		p := it.part.(*llm.ToolResultPart)
+		if kindsIn(p) == results|text && !p.IsError {
+			return nil, false
+		}
 		var after []item
 		now, changed := d.editResult(it, p, func(c llm.Part) (llm.Part, string) {
 			switch c := c.(type) {

@@ -132,7 +132,7 @@ func toolSchemas(d *draft) {
 		if t.Provider != "" || len(t.Schema) == 0 {
 			continue
 		}
-		doc, _ := parse(t.Schema)
+		doc := value(bytes.TrimSpace(t.Schema)) // valid JSON, by llm.Request.Validate
 		kind := doc.get("type")
 		at := location{list: "tools", i: i}
 		switch {
