@@ -8,8 +8,6 @@ var rules = []rule{
 	// What the family cannot do at all.
 	{"P49", "not on Converse", "the request is refused", 0, notOnConverse},
 	{"", "refused media", "images, documents, video or audio that the family refuses are an error", media | documents, refusedMedia},
-	{"P11", "no system prompt", "a system prompt goes in front of the first user message where the family takes none", 0, noSystemPrompt},
-	{"P10", "system messages", "leading ones join the system prompt, later ones become user messages", systemMessage, systemMessages},
 
 	// What is in the messages.
 	{"P09", "foreign parts", "parts of other providers, and of kinds that the AWS SDK does not know, are left out", native, foreignParts},
@@ -23,6 +21,8 @@ var rules = []rule{
 	{"P05", "empty messages", "messages without content are left out", 0, emptyMessages},
 
 	// Their order.
+	{"P10", "system messages", "leading ones join the system prompt, later ones become user messages where the family takes none", systemMessage, systemMessages},
+	{"P11", "no system prompt", "a system prompt goes in front of the first user message where the family takes none", 0, noSystemPrompt},
 	{"P01", "alternation", "messages of the same role in a row become one", 0, alternate},
 	{"P12 P13", "calls and results", "results without a call become text, calls without a result get one that says so, and results come first", calls | results, pairResults},
 	{"P31", "empty tool results", "they say that they are empty", results, emptyResults},

@@ -52,7 +52,7 @@ func (d *draft) cacheList(items []item, taken bool, where string) []item {
 		return items
 	}
 	var out []item
-	for i, it := range items {
+	for _, it := range items {
 		if kindOf(it.part) != cachePoints {
 			out = append(out, it)
 			continue
@@ -64,8 +64,8 @@ func (d *draft) cacheList(items []item, taken bool, where string) []item {
 			d.changed(llm.WarningDropped, it.at, "", "left out: there is nothing before it to cache")
 		case kindOf(out[len(out)-1].part) == reasoning:
 			d.changed(llm.WarningDropped, it.at, "", "left out: it cannot follow reasoning")
-		case isLate(out[len(out)-1].part) && !slices.ContainsFunc(items[i:], isEarly):
-			early := len(out) // where the documents and videos begin that end the list
+		case isLate(out[len(out)-1].part):
+			early := len(out) // where the documents and videos begin
 			for early > 0 && isLate(out[early-1].part) {
 				early--
 			}
@@ -87,9 +87,6 @@ func isLate(p llm.Part) bool {
 	m, ok := p.(*llm.MediaPart)
 	return kindOf(p) == documents || ok && isVideo(m)
 }
-
-// isEarly says whether a part is content that is not late.
-func isEarly(it item) bool { return !isLate(it.part) && kindOf(it.part) != cachePoints }
 
 // fewerCachePoints leaves out the oldest in the messages, then others: a later one
 // covers what came before it.

@@ -168,11 +168,12 @@ func isBlankGuard(data json.RawMessage) bool {
 // emptyMessages leaves out messages of which nothing is left. A user's that was empty
 // from the start is refused by [llm.Request.Validate].
 func emptyMessages(d *draft) {
-	if !slices.ContainsFunc(d.turns, func(t turn) bool { return len(t.items) == 0 }) {
+	empty := func(t turn) bool { return !holds(t.items, ^cachePoints) }
+	if !slices.ContainsFunc(d.turns, empty) {
 		return
 	}
 	d.turns = slices.DeleteFunc(slices.Clone(d.turns), func(t turn) bool {
-		if len(t.items) > 0 {
+		if !empty(t) {
 			return false
 		}
 		if t.role == llm.RoleUser && t.index == len(d.req.Messages)-1 {

@@ -12,27 +12,9 @@ import (
 // refusedMedia refuses what the family does not read: without it the question would be
 // another one.
 func refusedMedia(d *draft) {
-	p := d.profile
 	check := func(part llm.Part, at location, field string) {
-		no, what, uri := false, "", ""
-		switch part := part.(type) {
-		case *llm.DocumentPart:
-			no, what, uri = p.NoDocuments, "documents", part.URI
-		case *llm.MediaPart:
-			uri = part.URI
-			switch kind, _, _ := strings.Cut(mediaTypeOf(part.MediaType, part.Data), "/"); kind {
-			case "image":
-				no, what = p.NoImages, "images"
-			case "video":
-				no, what = p.NoVideo, "video"
-			case "audio":
-				no, what = p.NoAudio, "audio"
-			}
-		}
-		if no {
-			d.refuse(llm.ErrUnsupported, at, field, "the model takes no %s", what)
-		} else if uri != "" && p.NoS3 {
-			d.refuse(llm.ErrUnsupported, at, field, "the model takes no S3 URIs: send the bytes instead")
+		if why := d.profile.refuses(part); why != "" {
+			d.refuse(llm.ErrUnsupported, at, field, "%s", why)
 		}
 	}
 	for _, t := range d.turns {
@@ -50,13 +32,36 @@ func refusedMedia(d *draft) {
 	}
 }
 
+// refuses says why the family does not take a part, if so.
+func (p *Profile) refuses(part llm.Part) string {
+	no, what, uri := false, "", ""
+	switch part := part.(type) {
+	case *llm.DocumentPart:
+		no, what, uri = p.NoDocuments, "documents", part.URI
+	case *llm.MediaPart:
+		uri = part.URI
+		switch kind, _, _ := strings.Cut(mediaTypeOf(part.MediaType, part.Data), "/"); kind {
+		case "image":
+			no, what = p.NoImages, "images"
+		case "video":
+			no, what = p.NoVideo, "video"
+		case "audio":
+			no, what = p.NoAudio, "audio"
+		}
+	}
+	switch {
+	case no:
+		return "the model takes no " + what
+	case uri != "" && p.NoS3:
+		return "the model takes no S3 URIs: send the bytes instead"
+	}
+	return ""
+}
+
 // assistantMedia leaves out media of the assistant, which most models refuse.
 func assistantMedia(d *draft) {
-	if d.profile.AssistantMedia {
-		return
-	}
 	d.edit(media|documents, func(t *turn, it item) ([]item, bool) {
-		if t.role != llm.RoleAssistant {
+		if t.role != llm.RoleAssistant || d.profile.AssistantMedia && d.profile.refuses(it.part) == "" {
 			return nil, false
 		}
 		d.changed(llm.WarningDropped, it.at, "", "left out: the model takes no media back")

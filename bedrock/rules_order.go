@@ -31,11 +31,8 @@ func noSystemPrompt(d *draft) {
 // that lead it can join the system prompt: others would change its prefix, and caches
 // would miss.
 func systemMessages(d *draft) {
-	if d.profile.SystemMessages {
-		return
-	}
 	lead := 0
-	for lead < len(d.turns) && d.turns[lead].role == llm.RoleSystem && !d.profile.NoSystem {
+	for lead < len(d.turns) && d.turns[lead].role == llm.RoleSystem {
 		if holds(d.turns[lead].items, ^(text | cachePoints)) {
 			break
 		}
@@ -45,10 +42,15 @@ func systemMessages(d *draft) {
 	}
 	d.turns = d.turns[lead:]
 	for i, t := range d.turns {
-		if t.role != llm.RoleSystem || changesTools(t) {
+		// Between calls and their results there can be no other message.
+		if t.role != llm.RoleSystem || d.profile.SystemMessages && i > 0 && !holds(d.turns[i-1].items, calls) {
 			continue
 		}
-		d.changed(llm.WarningDowngraded, t, "role", "the model takes no system messages within a conversation: it becomes a user message")
+		if changesTools(t) {
+			d.refuse(llm.ErrUnsupported, t, "", "the model takes no system messages here, and no other can change the tools")
+			return
+		}
+		d.changed(llm.WarningDowngraded, t, "role", "the model takes no system message here: it becomes a user message")
 		d.turns[i].role = llm.RoleUser
 	}
 }
@@ -66,7 +68,7 @@ func changesTools(t turn) bool {
 func alternate(d *draft) {
 	var out []turn
 	for i, t := range d.turns {
-		if i == 0 || d.turns[i-1].role != t.role || t.role == llm.RoleSystem {
+		if i == 0 || d.turns[i-1].role != t.role {
 			if out != nil {
 				out = append(out, t)
 			}
@@ -92,12 +94,29 @@ func pairResults(d *draft) {
 		if i > 0 {
 			before = d.turns[i-1].items
 		}
+		d.sameIDs(&d.turns[i])
 		if !paired(before, d.turns[i].items) {
 			d.answerCalls(&d.turns[i], callsOf(before))
 		}
 		if i == len(d.turns)-1 && holds(d.turns[i].items, calls) {
 			d.refuse(llm.ErrInvalidRequest, d.turns[i], "content", "the conversation ends with a tool call: add a user message with its result")
 		}
+	}
+}
+
+// sameIDs makes text of a call that has the id of one before it in its message.
+func (d *draft) sameIDs(t *turn) {
+	for i, it := range t.items {
+		p, ok := it.part.(*llm.ToolCallPart)
+		if !ok || !slices.ContainsFunc(t.items[:i], func(o item) bool {
+			c, ok := o.part.(*llm.ToolCallPart)
+			return ok && c.ID == p.ID
+		}) {
+			continue
+		}
+		d.changed(llm.WarningRepaired, it.at, "", "a second call with the same id becomes text")
+		t.items = slices.Clone(t.items)
+		t.items[i] = callAsText(it, p)
 	}
 }
 
@@ -134,7 +153,8 @@ func (d *draft) answerCalls(t *turn, open []*llm.ToolCallPart) {
 			d.changed(llm.WarningRepaired, it.at, "", "a result without a call in the message before it becomes text")
 			rest = append(rest, resultAsText(it, p, "")...)
 		case done[p.CallID]:
-			d.changed(llm.WarningDropped, it.at, "", "a second result of the same call is left out")
+			d.changed(llm.WarningRepaired, it.at, "", "a second result of the same call becomes text")
+			rest = append(rest, resultAsText(it, p, "")...)
 		default:
 			done[p.CallID] = true
 			answers = append(answers, it)

@@ -50,15 +50,19 @@ func structuredOutput(d *draft) {
 	}
 }
 
-// instruct adds to the system prompt, or where there can be none, to the last message.
+// instruct adds to the system prompt, or where there can be none, to the first message.
 func (d *draft) instruct(text string) {
 	it := item{part: llm.Text(text), at: location{list: "system", i: len(d.req.System)}}
 	if !d.profile.NoSystem {
 		d.system = append(slices.Clone(d.system), it)
 		return
 	}
-	last := &d.turns[len(d.turns)-1]
-	last.items = append(slices.Clone(last.items), it)
+	for i := range d.turns {
+		if t := &d.turns[i]; t.role == llm.RoleUser && !holds(t.items, results) {
+			t.items = slices.Insert(slices.Clone(t.items), 0, it)
+			return
+		}
+	}
 }
 
 // maxStrictTools is how many strict tools Bedrock takes.
@@ -75,7 +79,11 @@ func strictSchemas(d *draft) {
 		}
 		at := location{list: "tools", i: i}
 		strict++
-		switch schema, changed := strictSchema(t.Schema); {
+		schema := t.Schema
+		if len(schema) == 0 {
+			schema = emptySchema
+		}
+		switch schema, changed := strictSchema(schema); {
 		case !d.profile.StrictTools:
 			d.changed(llm.WarningDropped, at, "strict", "the model has no strict tools")
 			d.ownTools()

@@ -36,10 +36,20 @@ func reasoningParameters(d *draft) {
 		}
 		return
 	}
+	asked := r != nil && r.Effort != llm.EffortNone
+	if forced(d.req.ToolChoice) && !p.ForcedToolWithReasoning && (asked || p.ReasoningOn) {
+		if p.ReasoningOn && !p.ReasoningOff {
+			d.refuse(llm.ErrUnsupported, nil, "tool_choice", "the model always reasons, and cannot be forced to call a tool while it does")
+			return
+		}
+		d.changed(llm.WarningDropped, nil, "reasoning", "the model does not reason where a tool call is forced")
+		d.reasoningOff()
+		return
+	}
 	if r == nil {
 		return
 	}
-	if r.Effort == llm.EffortNone {
+	if !asked {
 		d.reasoningOff()
 		return
 	}
@@ -51,8 +61,6 @@ func reasoningParameters(d *draft) {
 		why = "whether this model reasons is not known: set Options.Profile, as with ProfileFor the id of its foundation model"
 	case p.Reasoning == ReasoningNone:
 		why = "the model does not reason on request"
-	case forced(d.req.ToolChoice) && !p.ForcedToolWithReasoning:
-		why = "the model does not reason where a tool call is forced"
 	case p.Reasoning == ReasoningBudget && d.unledCalls():
 		why = "the calls that are being answered came without signed reasoning before them"
 	case p.Reasoning == ReasoningBudget && d.req.MaxTokens > 0 && d.req.MaxTokens <= minBudget:
@@ -70,14 +78,12 @@ func reasoningParameters(d *draft) {
 		d.set("thinking", map[string]any{"type": "adaptive"})
 		if e := d.effort(r, ""); e != "" {
 			d.set("output_config.effort", e)
+			d.noMaxTokens(e)
 		}
 	case ReasoningNova:
 		e := d.effort(r, llm.EffortMedium)
 		d.set("reasoningConfig", map[string]any{"type": "enabled", "maxReasoningEffort": e})
-		if e == llm.EffortHigh && p.NoMaxTokensAtHigh && d.req.MaxTokens > 0 {
-			d.changed(llm.WarningDropped, nil, "max_tokens", "the model takes none at effort high")
-			d.req.MaxTokens = 0
-		}
+		d.noMaxTokens(e)
 	case ReasoningEffort:
 		def := ""
 		if !p.ReasoningOn {
@@ -85,7 +91,16 @@ func reasoningParameters(d *draft) {
 		}
 		if e := d.effort(r, def); e != "" {
 			d.set("reasoning_effort", e)
+			d.noMaxTokens(e)
 		}
+	}
+}
+
+// noMaxTokens drops MaxTokens where the family takes none at that effort.
+func (d *draft) noMaxTokens(effort string) {
+	if effort == llm.EffortHigh && d.profile.NoMaxTokensAtHigh && d.req.MaxTokens > 0 {
+		d.changed(llm.WarningDropped, nil, "max_tokens", "the model takes none at effort high")
+		d.req.MaxTokens = 0
 	}
 }
 

@@ -138,7 +138,7 @@ func withheldTools(d *draft) {
 		case *llm.ToolCallPart:
 			names[p.ID] = p.Name
 			d.changed(llm.WarningDowngraded, it.at, "", "without tools a call is told in text")
-			return it.with(llm.Text("[called the tool " + p.Name + " with " + string(input(p)) + "]")), true
+			return []item{callAsText(it, p)}, true
 		case *llm.ToolResultPart:
 			d.changed(llm.WarningDowngraded, it.at, "", "without tools a result is told in text")
 			return resultAsText(it, p, names[p.CallID]), true
@@ -150,6 +150,11 @@ func withheldTools(d *draft) {
 		}
 		return nil, false
 	})
+}
+
+// callAsText tells a call in text.
+func callAsText(it item, p *llm.ToolCallPart) item {
+	return item{part: llm.Text("[called the tool " + p.Name + " with " + string(input(p)) + "]"), at: it.at}
 }
 
 // resultAsText tells a result in text, with its media after it.

@@ -37,7 +37,7 @@ func mediaKinds(c *call) *exception {
 func mediaRoles(c *call) *exception {
 	for _, t := range c.turns {
 		for _, kind := range []string{"image", "document"} {
-			if t.role != "user" && len(t.of(kind)) > 0 {
+			if t.role != "user" && !(t.role == "assistant" && c.profile.AssistantMedia) && len(t.of(kind)) > 0 {
 				return invalid("This model doesn't support the %s field for %s messages. Remove %[1]s and try again.", kind, t.role)
 			}
 		}
