@@ -116,3 +116,33 @@ func ExampleModel_Generate() {
 	fmt.Println(llm.CodeOf(err), llm.IsRetryable(err), wait, isA[*types.ThrottlingException](err))
 	// Output: rate limited true 2s true
 }
+
+// What Bedrock refuses differs by family.
+func ExampleProfileFor() {
+	fmt.Println(bedrock.ProfileFor("us.anthropic.claude-opus-5-5"))
+	// Output:
+	// claude-opus-5.5
+	// Verified: 2026-09-23
+	// NoVideo: true
+	// NoAudio: true
+	// LeadingAssistant: true
+	// StreamTools: true
+	// ToolResultStatus: true
+	// EmptyToolResult: true
+	// ToolResultImages: true
+	// ToolResultDocuments: true
+	// BesideToolResult: text
+	// Reasoning: adaptive
+	// ReasoningOn: true
+	// Efforts: low medium high xhigh max
+	// Sampling: none
+	// StopSequences: 4
+	// ContextTokens: 1000000
+	// MaxOutputTokens: 128000
+	// CacheSystem: true
+	// CacheMessages: true
+	// CacheTools: true
+	// CacheBesideTools: true
+	// NoCountTokens: true
+	// ProfileOnly: true
+}

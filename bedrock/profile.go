@@ -1,5 +1,12 @@
 package bedrock
 
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
 // Profile says what a family of models can do where families differ. It is data:
 // take one from [ProfileFor], change what you know better, and put it into
 // [Options.Profile].
@@ -45,7 +52,7 @@ type Profile struct {
 
 	Reasoning             ReasoningStyle // how reasoning is asked for
 	ReasoningOn           bool           // reasons unless it is turned off
-	ReasoningOff          bool           // can be turned off
+	ReasoningOff          bool           // can be off: turned off, or without a word where ReasoningOn is false
 	Efforts               string         // those that it takes, from low to high: "low medium high"
 	NoMaxTokensAtHigh     bool           // refuses maxTokens at effort high
 	UnsignedReasoning     bool           // takes back reasoning without a signature
@@ -99,8 +106,49 @@ const (
 	SamplingNone Sampling = "none" // neither, nor top_k
 )
 
-// ProfileFor returns the profile for a model id, as a fresh copy. For now that is
-// the conservative one for every id; the table of families is to come.
+// ProfileFor returns the profile of the family that a model id names, as a fresh copy.
+// The id may be of an inference profile ("us.anthropic.…"), and may stand in the ARN of
+// a foundation model, a system-defined inference profile or a custom model. Families
+// are told by their exact names and versions; a Claude that is newer than this package
+// gets the most restricted of the profiles.
+//
+// An id that is not known gets the zero value, and so does an ARN that hides its model:
+// of an application inference profile, a provisioned model, a deployment, a prompt, a
+// router or an endpoint. Tell the model there, or mend what has changed since:
+//
+//	profile := bedrock.ProfileFor("anthropic.claude-sonnet-4-5-20250929-v1:0")
+//	profile.MaxOutputTokens = 8000
+//	model := bedrock.New(client, arn, &bedrock.Options{Profile: profile})
 func ProfileFor(modelID string) *Profile {
-	return &Profile{}
+	if kind, _ := splitARN(modelID); kind == "imported-model" {
+		return &Profile{NoConverse: true}
+	}
+	id, ok := parseID(modelID)
+	if !ok {
+		return &Profile{}
+	}
+	f := familyOf(id)
+	if f == nil {
+		return &Profile{}
+	}
+	p := f.profile
+	p.Family, p.Verified = f.name, f.verified
+	if n := id.contextTokens(); n > 0 {
+		p.ContextTokens = n
+	}
+	return &p
+}
+
+// String tells the profile in lines, first the family, then the fields that are set.
+func (p *Profile) String() string {
+	if p == nil {
+		return "no profile"
+	}
+	lines := []string{cmp.Or(p.Family, "unknown family")}
+	for field, value := range reflect.ValueOf(*p).Fields() {
+		if field.Name != "Family" && !value.IsZero() {
+			lines = append(lines, fmt.Sprintf("%s: %v", field.Name, value))
+		}
+	}
+	return strings.Join(lines, "\n")
 }
