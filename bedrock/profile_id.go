@@ -105,6 +105,14 @@ func (id parsedID) model() string {
 	return id.vendor + "." + id.name
 }
 
+// otherVendor says whether two ids name models of different vendors. It cannot tell of an
+// id that names none.
+func otherVendor(a, b string) bool {
+	x, ok := parseID(a)
+	y, ok2 := parseID(b)
+	return ok && ok2 && x.vendor != y.vendor
+}
+
 // contextTokens is the context that the id itself tells, or 0.
 func (id parsedID) contextTokens() int {
 	thousands, ok := strings.CutSuffix(id.window, "k")

@@ -167,6 +167,7 @@ func (d *draft) answerCalls(t *turn, open []*llm.ToolCallPart) {
 			d.changed(llm.WarningRepaired, at, "", "a call without a result gets one that says so")
 			p := &llm.ToolResultPart{CallID: c.ID, Name: c.Name, IsError: d.profile.ToolResultStatus, Content: []llm.Part{llm.Text("error: the call was interrupted, and has no result")}}
 			answers = append(answers, item{part: p, at: at})
+			d.has |= results
 		}
 	}
 	if !slices.EqualFunc(t.items, slices.Concat(answers, rest), func(a, b item) bool { return a.part == b.part }) {

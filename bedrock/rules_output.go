@@ -93,7 +93,9 @@ func strictSchemas(d *draft) {
 			d.ownTools()
 			d.req.Tools[i].Strict = false
 		case changed:
-			d.changed(llm.WarningRepaired, at, "schema", "brought into the dialect of strict tools")
+			if len(t.Schema) > 0 {
+				d.changed(llm.WarningRepaired, at, "schema", "brought into the dialect of strict tools")
+			}
 			d.ownTools()
 			d.req.Tools[i].Schema = schema
 		}

@@ -63,6 +63,8 @@ func reasoningParameters(d *draft) {
 		why = "the model does not reason on request"
 	case p.Reasoning == ReasoningBudget && d.unledCalls():
 		why = "the calls that are being answered came without signed reasoning before them"
+	case p.Reasoning == ReasoningBudget && len(d.turns) > 0 && d.turns[len(d.turns)-1].role == llm.RoleAssistant:
+		why = "the model does not reason where it continues a message of its own"
 	case p.Reasoning == ReasoningBudget && d.req.MaxTokens > 0 && d.req.MaxTokens <= minBudget:
 		why = "max_tokens leaves no room for the least budget, 1024"
 	}

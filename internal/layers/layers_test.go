@@ -35,7 +35,7 @@ var layers = []layer{
 	{pattern: "llm/structured", own: []string{"llm", "llm/tool", "internal/"}, thirdParty: jsonschema},
 	{pattern: "fake", own: []string{"llm", "internal/"}},
 	{pattern: "bedrock", own: []string{"llm", "internal/"}, thirdParty: slices.Concat(aws, jsonschema)},
-	{pattern: "bedrock/bedrocktest", own: []string{"llm", "bedrock", "internal/"}, thirdParty: aws},
+	{pattern: "bedrock/bedrocktest", own: []string{"llm", "bedrock", "internal/"}, thirdParty: slices.Concat(aws, jsonschema)},
 	{pattern: "middleware", own: []string{"llm", "middleware/", "internal/"}, thirdParty: slices.Concat(otel, xtime, gobreaker)},
 	{pattern: "middleware/ratelimit", own: []string{"llm", "internal/"}, thirdParty: xtime},
 	{pattern: "middleware/breaker", own: []string{"llm", "internal/"}, thirdParty: gobreaker},
