@@ -29,11 +29,8 @@ type call struct {
 // prepare checks and encodes the request.
 func (c *call) prepare(ctx context.Context, req *llm.Request) (*bedrockruntime.ConverseInput, error) {
 	m := c.model
-	if err := m.usable(); err != nil {
+	if err := c.possible(ctx); err != nil {
 		return nil, err
-	}
-	if ctx == nil {
-		return nil, invalid("", "nil context")
 	}
 	var err error
 	if c.request, _, err = llm.OptionsFor[*RequestOptions](req); err != nil {
@@ -43,18 +40,35 @@ func (c *call) prepare(ctx context.Context, req *llm.Request) (*bedrockruntime.C
 	if err != nil {
 		return nil, err
 	}
-	// Before credentials are looked for, too; the exchange asks again.
-	if !m.local {
-		if err := llm.MaySend(m.Info()); err != nil {
-			return nil, err
-		}
-	}
-	c.info = m.Info()
 	c.warnings = warnings
-	if c.options, err = c.clientOptions(); err != nil {
+	if err := c.ready(); err != nil {
 		return nil, err
 	}
 	return in, nil
+}
+
+// possible says why the call cannot be made at all, if so.
+func (c *call) possible(ctx context.Context) error {
+	if err := c.model.usable(); err != nil {
+		return err
+	}
+	if ctx == nil {
+		return invalid("", "nil context")
+	}
+	return nil
+}
+
+// ready is the last step before the call.
+func (c *call) ready() (err error) {
+	// Before credentials are looked for, too; the exchange asks again.
+	if !c.model.local {
+		if err := llm.MaySend(c.model.Info()); err != nil {
+			return err
+		}
+	}
+	c.info = c.model.Info()
+	c.options, err = c.clientOptions()
+	return err
 }
 
 // clientOptions are the options of the AWS client for this call.

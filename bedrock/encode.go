@@ -19,6 +19,7 @@ type encoder struct {
 	profile  *Profile
 	warnings []llm.Warning
 	inlined  int      // bytes of inline media so far, in base64
+	owner    string   // of the S3 buckets; "" is the caller
 	at       location // what is being encoded
 }
 
@@ -41,6 +42,9 @@ func (m *Model) encode(req *llm.Request, opts *RequestOptions) (*bedrockruntime.
 		return nil, nil, err
 	}
 	e := &encoder{modelID: m.modelID, profile: m.opts.Profile}
+	if opts != nil {
+		e.owner = opts.BucketOwner
+	}
 	in, err := e.input(req, opts)
 	if err != nil {
 		return nil, nil, err
@@ -264,8 +268,14 @@ func (e *encoder) options(in *bedrockruntime.ConverseInput, req *llm.Request, o 
 	if name, ok := o.invalidUTF8(); ok {
 		return invalid("options."+name, "invalid UTF-8")
 	}
-	if g := o.Guardrail; g != nil {
-		in.GuardrailConfig = &types.GuardrailConfiguration{GuardrailIdentifier: &g.ID, GuardrailVersion: &g.Version, Trace: types.GuardrailTrace(g.Trace)}
+	if in.GuardrailConfig, err = o.Guardrail.config(); err != nil {
+		return within(err, "options.guardrail")
+	}
+	if o.Effort != "" {
+		if in.OutputConfig == nil {
+			in.OutputConfig = &types.OutputConfig{}
+		}
+		in.OutputConfig.Effort = &o.Effort
 	}
 	if o.ServiceTier != "" {
 		in.ServiceTier = &types.ServiceTier{Type: types.ServiceTierType(o.ServiceTier)}
