@@ -87,7 +87,7 @@ func whyDropped(p llm.Part) string {
 		case "":
 			return "a kind of part that this version of Parley does not know"
 		case Provider:
-			return "a block that this version of the AWS SDK does not know"
+			return "a block that this version of the AWS SDK does not know, or without content"
 		}
 	}
 	return "it belongs to another provider"
