@@ -57,7 +57,7 @@ func GuardText(text string, qualifiers ...string) llm.Part {
 // An empty type is told from the data.
 func GuardImage(mediaType string, data []byte) llm.Part {
 	return native(guardContent, map[string]any{"image": struct {
-		Format string            `json:"format"`
+		Format string            `json:"format,omitempty"`
 		Source map[string][]byte `json:"source"`
 	}{imageFormat(mediaType, data), map[string][]byte{"bytes": data}}})
 }

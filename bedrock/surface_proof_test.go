@@ -26,8 +26,8 @@ import (
 // What is said to be mapped is seen to be: every member of the requests has been on
 // the wire, and every member of the answers makes a difference to what is read.
 
-// capable is a profile of a model that can do everything, so that nothing is repaired.
-var capable = &Profile{
+// Capable is a profile of a model that can do everything, so that nothing is repaired.
+var Capable = &Profile{
 	Family: "all", SystemMessages: true, LeadingAssistant: true, Prefill: true, StreamTools: true,
 	ToolChoiceAny: true, ToolChoiceTool: true, ForcedToolWithReasoning: true, StrictTools: true, StructuredOutput: true,
 	ToolResultStatus: true, ToolResultJSON: true, EmptyToolResult: true, ToolResultImages: true, ToolResultDocuments: true,
@@ -206,7 +206,7 @@ func TestEveryRequestMemberIsSent(t *testing.T) {
 		"count-tokens":    `{"inputTokens":7}`,
 		"apply":           `{"action":"NONE"}`,
 	})
-	m := New(client, "m", &Options{Profile: capable})
+	m := New(client, "m", &Options{Profile: Capable})
 	for _, req := range sampleRequests() {
 		// As it comes from storage.
 		text, err := json.Marshal(req)
@@ -263,7 +263,7 @@ func TestEveryRequestMemberIsSent(t *testing.T) {
 
 // wireBlocks are the content blocks of what sampleRequests sends: each that there is.
 func wireBlocks(t *testing.T) []string {
-	m := New(nil, "m", &Options{Profile: capable})
+	m := New(nil, "m", &Options{Profile: Capable})
 	var out []string
 	seen := map[string]bool{}
 	add := func(block types.ContentBlock) {
@@ -309,7 +309,7 @@ func TestEveryBlockGoesBack(t *testing.T) {
 		if err := json.Unmarshal(stored, &msg); err != nil {
 			t.Fatal(err)
 		}
-		blocks, err := (&encoder{modelID: "m", profile: capable}).appendBlocks(nil, llm.RoleAssistant, msg.Content[0])
+		blocks, err := (&encoder{modelID: "m", profile: Capable}).appendBlocks(nil, llm.RoleAssistant, msg.Content[0])
 		if err != nil || len(blocks) != 1 {
 			t.Errorf("%s: %v, %v", text, blocks, err)
 			continue
