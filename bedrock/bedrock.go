@@ -4,10 +4,10 @@ import (
 	"context"
 	"io"
 	"iter"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
-	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 
 	"github.com/parley-sdk/parley/llm"
 )
@@ -23,6 +23,8 @@ type Model struct {
 	opts    Options // Profile is set
 	made    bool    // bedrockruntime.New made the client
 	local   bool    // the client cannot reach outside
+
+	uncountable atomic.Bool // the service said that it does not count for this model
 }
 
 var (
@@ -84,8 +86,14 @@ func (m *Model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, 
 	if err != nil {
 		return nil, c.fail(ctx, err)
 	}
+	return c.converse(ctx, in)
+}
+
+// converse makes the call of Generate, and of a stream that is served whole. With an
+// answer that breaks the schema of the request it returns both.
+func (c *call) converse(ctx context.Context, in *bedrockruntime.ConverseInput) (*llm.Response, error) {
 	defer c.close()
-	if _, err := m.client.Converse(ctx, in, c.options...); err != nil {
+	if _, err := c.model.client.Converse(ctx, in, c.options...); err != nil {
 		return nil, c.fail(ctx, err)
 	}
 	body, err := c.readBody(maxAnswer)
@@ -93,14 +101,37 @@ func (m *Model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, 
 		return nil, c.fail(ctx, err)
 	}
 	r, err := c.decodeAnswer(body)
+	if err == nil {
+		r, err = c.answerOf(r)
+	}
 	if err != nil {
-		return nil, c.fail(ctx, err)
+		return r, c.fail(ctx, err)
 	}
 	return r, nil
 }
 
+// whole yields the answer of Converse as a stream.
+func (c *call) whole(ctx context.Context, in *bedrockruntime.ConverseInput, yield func(llm.Event, error) bool) {
+	r, err := c.converse(ctx, in)
+	if r != nil {
+		for ev, e := range r.Events() {
+			if _, end := ev.(*llm.Finish); end && err != nil {
+				ev = &llm.UsageUpdate{Usage: r.Usage}
+			}
+			if !yield(ev, e) {
+				return
+			}
+		}
+	}
+	if err != nil {
+		yield(nil, err)
+	}
+}
+
 // Stream calls ConverseStream. The loop reads the connection itself: a slow loop
-// slows the service down, and leaving it closes the connection.
+// slows the service down, and leaving it closes the connection. Where the model cannot
+// stream what the request asks for, the answer comes from Converse in one piece, with
+// a warning.
 func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
 	return llm.Once(func(yield func(llm.Event, error) bool) {
 		c := &call{model: m, op: "stream"}
@@ -109,6 +140,11 @@ func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 			yield(nil, c.fail(ctx, err))
 			return
 		}
+		if c.draft.unary {
+			c.whole(ctx, in, yield)
+			return
+		}
+		yield = c.checked(yield, func(err error) error { return c.fail(ctx, err) })
 		reading, cancel := context.WithCancel(ctx)
 		defer func() {
 			cancel() // first: closing alone may wait for a peer that does not read
@@ -123,7 +159,7 @@ func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 			return
 		}
 		d := &streamDecoder{
-			jsonDecoder: jsonDecoder{modelID: m.modelID}, requestID: c.requestID(),
+			jsonDecoder: jsonDecoder{modelID: m.modelID, names: c.names}, requestID: c.requestID(),
 			frames: frameReader{r: c.body}, yield: yield, warnings: c.warnings,
 		}
 		if err := d.run(); err != nil {
@@ -136,34 +172,4 @@ func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 			c.awaitEnd(cancel)
 		}
 	})
-}
-
-// CountTokens returns the number of input tokens of a request, as Bedrock counts.
-// Not every model can: [llm.ErrInvalidRequest] from the service says so.
-func (m *Model) CountTokens(ctx context.Context, req *llm.Request) (int, error) {
-	c := &call{model: m, op: "count tokens"}
-	in, err := c.prepare(ctx, req)
-	if err != nil {
-		return 0, c.fail(ctx, err)
-	}
-	defer c.close()
-	if _, err = m.client.CountTokens(ctx, &bedrockruntime.CountTokensInput{
-		ModelId: in.ModelId,
-		Input: &types.CountTokensInputMemberConverse{Value: types.ConverseTokensRequest{
-			Messages: in.Messages, System: in.System, ToolConfig: in.ToolConfig,
-			AdditionalModelRequestFields: in.AdditionalModelRequestFields,
-		}},
-	}, c.options...); err != nil {
-		return 0, c.fail(ctx, err)
-	}
-	body, err := c.readBody(maxCount)
-	if err != nil {
-		return 0, c.fail(ctx, err)
-	}
-	doc, _ := parse(body)
-	n, ok := doc.get("inputTokens").count()
-	if !ok {
-		return 0, c.fail(ctx, &llm.Error{Code: llm.ErrMalformedOutput, Message: "the answer holds no token count: is the endpoint Bedrock's?"})
-	}
-	return n, nil
 }

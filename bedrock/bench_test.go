@@ -143,7 +143,7 @@ const (
 )
 
 func Benchmark40MessagesWith10Tools(b *testing.B) {
-	text := strings.Repeat("some words of a conversation ", 10)
+	text := strings.TrimSpace(strings.Repeat("some words of a conversation ", 10))
 	var schema, input map[string]any
 	if err := json.Unmarshal([]byte(benchSchema), &schema); err != nil {
 		b.Fatal(err)
@@ -177,6 +177,13 @@ func Benchmark40MessagesWith10Tools(b *testing.B) {
 		}
 		return in
 	}
+	bench(b, "application/json", []byte(answerJSON), converse(raw), benchConversation(), generate)
+}
+
+// benchConversation has 40 messages and 10 tools.
+func benchConversation() *llm.Request {
+	text := strings.TrimSpace(strings.Repeat("some words of a conversation ", 10))
+	callInput := `{"city":"Oslo","unit":"celsius","days":3,"include":["wind","rain"]}`
 	req := &llm.Request{System: []llm.Part{llm.Text(text)}}
 	for i := range benchMessages {
 		id := fmt.Sprint("call_", i/4)
@@ -194,7 +201,45 @@ func Benchmark40MessagesWith10Tools(b *testing.B) {
 	for i := range benchTools {
 		req.Tools = append(req.Tools, llm.Tool{Name: fmt.Sprint("tool_", i), Description: "the weather of a city", Schema: json.RawMessage(benchSchema)})
 	}
-	bench(b, "application/json", []byte(answerJSON), converse(raw), req, generate)
+	return req
+}
+
+// benchProfile is that of a model that needs no repairs here.
+func benchProfile() *Profile {
+	return &Profile{Family: "bench", StreamTools: true, Prefill: true, ToolResultStatus: true, EmptyToolResult: true}
+}
+
+// BenchmarkNormalize is what the rules cost where nothing needs repair; the check of the
+// structure and the canonical form of JSON come on top.
+func BenchmarkNormalize(b *testing.B) {
+	req := benchConversation()
+	m := New(nil, "anthropic.claude-sonnet-4-5-20250929-v1:0", &Options{Profile: benchProfile()})
+	b.Run("rules", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if d, err := m.normalize(req, nil, true); err != nil || len(d.warnings) > 0 {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("validate", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := req.Validate(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("canonical", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			for _, t := range req.Tools {
+				if _, err := canonical(t.Schema); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
 }
 
 func Benchmark4MBImage(b *testing.B) {

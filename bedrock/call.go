@@ -2,6 +2,7 @@ package bedrock
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"reflect"
 	"slices"
@@ -21,13 +22,25 @@ type call struct {
 	model    *Model
 	op       string
 	request  *RequestOptions
+	draft    *draft
+	schema   json.RawMessage   // that the answer must satisfy; nil is none
+	names    map[string]string // of tools, see draft
 	warnings []llm.Warning
 	options  []func(*bedrockruntime.Options)
 	region   string
 }
 
-// prepare checks and encodes the request.
+// prepare checks and encodes the request, and makes ready to send it.
 func (c *call) prepare(ctx context.Context, req *llm.Request) (*bedrockruntime.ConverseInput, error) {
+	in, err := c.encode(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return in, c.connect()
+}
+
+// encode checks and encodes the request.
+func (c *call) encode(ctx context.Context, req *llm.Request) (*bedrockruntime.ConverseInput, error) {
 	m := c.model
 	if err := c.possible(ctx); err != nil {
 		return nil, err
@@ -36,15 +49,17 @@ func (c *call) prepare(ctx context.Context, req *llm.Request) (*bedrockruntime.C
 	if c.request, _, err = llm.OptionsFor[*RequestOptions](req); err != nil {
 		return nil, err
 	}
-	in, warnings, err := m.encode(req, c.request)
-	if err != nil {
+	if err := req.Validate(); err != nil {
 		return nil, err
 	}
-	c.warnings = warnings
-	if err := c.ready(); err != nil {
+	if req.Output != nil {
+		c.schema = req.Output.Schema
+	}
+	if c.draft, err = m.normalize(req, c.request, c.op == "stream"); err != nil {
 		return nil, err
 	}
-	return in, nil
+	c.warnings, c.names = c.draft.warnings, c.draft.names
+	return m.encode(c.draft)
 }
 
 // possible says why the call cannot be made at all, if so.
@@ -58,15 +73,17 @@ func (c *call) possible(ctx context.Context) error {
 	return nil
 }
 
-// ready is the last step before the call.
-func (c *call) ready() (err error) {
+// connect makes ready to send.
+func (c *call) connect() error {
+	m := c.model
 	// Before credentials are looked for, too; the exchange asks again.
-	if !c.model.local {
-		if err := llm.MaySend(c.model.Info()); err != nil {
+	if !m.local {
+		if err := llm.MaySend(m.Info()); err != nil {
 			return err
 		}
 	}
-	c.info = c.model.Info()
+	c.info = m.Info()
+	var err error
 	c.options, err = c.clientOptions()
 	return err
 }

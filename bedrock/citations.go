@@ -27,16 +27,19 @@ func citationsBlock(p *llm.TextPart) (types.ContentBlock, error) {
 	}
 	for i, c := range p.Citations {
 		var err error
-		if len(c.Data) > 0 && p.Opaque != nil {
-			block.Citations[i], err = nativeCitation(c.Data)
-		} else {
-			block.Citations[i], err = citation(c)
-		}
-		if err != nil {
+		if block.Citations[i], err = citationOf(c, p.Opaque != nil); err != nil {
 			return nil, within(err, "citations[%d]", i)
 		}
 	}
 	return &types.ContentBlockMemberCitationsContent{Value: block}, nil
+}
+
+// citationOf encodes a citation: of the service's own making as it came.
+func citationOf(c llm.Citation, native bool) (types.Citation, error) {
+	if native && len(c.Data) > 0 {
+		return nativeCitation(c.Data)
+	}
+	return citation(c)
 }
 
 // citation encodes what the neutral form holds of a citation.

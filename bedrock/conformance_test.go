@@ -18,7 +18,7 @@ func TestConformance(t *testing.T) {
 				New: func(t *testing.T, s llmtest.Script) llm.Model {
 					server := bedrocktest.NewServer(s.Model(), &bedrocktest.Options{HTTP2: http2})
 					t.Cleanup(server.Close)
-					return bedrock.New(server.Client(), "test.model", nil)
+					return bedrock.New(server.Client(), "test.model", &bedrock.Options{Profile: able()})
 				},
 				Lacks: []llmtest.Capability{
 					llmtest.SingleToolCall.Because("Converse has no switch for it"),

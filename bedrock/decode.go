@@ -16,8 +16,9 @@ import (
 // answer is refused: half of one is none.
 type jsonDecoder struct {
 	modelID string
-	scratch []byte // reused for every string
-	wrong   string // the first thing that has not the form it must
+	names   map[string]string // of tools: what was sent, and the application's own
+	scratch []byte            // reused for every string
+	wrong   string            // the first thing that has not the form it must
 }
 
 // note notes that a member has the wrong form.
@@ -74,7 +75,7 @@ func (d *jsonDecoder) opaque() *llm.Opaque {
 
 // decodeAnswer reads the body of a Converse answer.
 func (c *call) decodeAnswer(body []byte) (*llm.Response, error) {
-	d := &jsonDecoder{modelID: c.model.modelID}
+	d := &jsonDecoder{modelID: c.model.modelID, names: c.names}
 	doc, _ := parse(body)
 	message := doc.get("output").get("message")
 	content := message.get("content")
@@ -149,6 +150,9 @@ func (d *jsonDecoder) decodeToolUse(v value) *llm.ToolCallPart {
 		return nil // server_tool_use; calls of the application have no type
 	}
 	call := &llm.ToolCallPart{ID: d.required(v.get("toolUseId"), "toolUseId"), Name: d.required(v.get("name"), "name")}
+	if own, ok := d.names[call.Name]; ok {
+		call.Name = own
+	}
 	input := v.get("input")
 	text := []byte(input)
 	if len(input) > 0 && input[0] == '"' {

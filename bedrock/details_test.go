@@ -167,7 +167,7 @@ func TestImagesOfAnswers(t *testing.T) {
 func TestUnknownWordsPass(t *testing.T) {
 	req := &llm.Request{Messages: []llm.Message{llm.UserText("x")}}
 	o := &RequestOptions{Guardrail: &Guardrail{ID: "g", Version: "1", Trace: "full", StreamMode: "half"}, ServiceTier: "best", Latency: "none", Effort: "some"}
-	in, _, err := New(nil, "m", nil).encode(req, o)
+	in, err := encoded(New(nil, "m", nil), req, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestUnknownWordsPass(t *testing.T) {
 		in.PerformanceConfig.Latency != "none" || *in.OutputConfig.Effort != "some" {
 		t.Errorf("%+v", in)
 	}
-	in, _, err = New(nil, "m", nil).encode(req, &RequestOptions{Guardrail: &Guardrail{}})
+	in, err = encoded(New(nil, "m", nil), req, &RequestOptions{Guardrail: &Guardrail{}})
 	if err != nil || in.GuardrailConfig != nil {
 		t.Errorf("%+v, %v", in, err)
 	}

@@ -1,8 +1,6 @@
 package bedrock
 
 import (
-	"fmt"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -13,74 +11,53 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
-// encoder turns a neutral request into a Converse request. It only reads the former.
+// encoder writes a draft as a Converse request. It only reads the former.
 type encoder struct {
-	modelID  string
-	profile  *Profile
-	warnings []llm.Warning
-	inlined  int      // bytes of inline media so far, in base64
-	owner    string   // of the S3 buckets; "" is the caller
-	at       location // what is being encoded
+	modelID string
+	inlined int    // bytes of inline media so far, in base64
+	owner   string // of the S3 buckets; "" is the caller
 }
 
-// location is the place of a part in the request, for warnings.
-type location struct {
-	list string // "system", "messages" or "tools"
-	i, j int    // j is that of the part in a message
-}
-
-func (l location) String() string {
-	if l.list == "messages" {
-		return fmt.Sprintf("messages[%d].content[%d]", l.i, l.j)
+// encode returns the Converse request of a draft.
+func (m *Model) encode(d *draft) (*bedrockruntime.ConverseInput, error) {
+	e := &encoder{modelID: m.modelID}
+	if d.options != nil {
+		e.owner = d.options.BucketOwner
 	}
-	return fmt.Sprintf("%s[%d]", l.list, l.i)
-}
-
-// encode returns the Converse request, and warnings about what it leaves out.
-func (m *Model) encode(req *llm.Request, opts *RequestOptions) (*bedrockruntime.ConverseInput, []llm.Warning, error) {
-	if err := req.Validate(); err != nil {
-		return nil, nil, err
-	}
-	e := &encoder{modelID: m.modelID, profile: m.opts.Profile}
-	if opts != nil {
-		e.owner = opts.BucketOwner
-	}
-	in, err := e.input(req, opts)
+	in, err := e.input(d)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if m.opts.ModifyInput != nil {
 		m.opts.ModifyInput(in)
 	}
-	return in, e.warnings, nil
+	return in, nil
 }
 
-func (e *encoder) input(req *llm.Request, opts *RequestOptions) (*bedrockruntime.ConverseInput, error) {
-	if len(req.Messages) == 0 && !isPrompt(e.modelID) {
-		return nil, invalid("messages", "empty: add a user message")
-	}
+func (e *encoder) input(d *draft) (*bedrockruntime.ConverseInput, error) {
 	in := &bedrockruntime.ConverseInput{ModelId: &e.modelID}
 	var err error
-	if in.System, err = e.system(req.System); err != nil {
+	if in.System, err = e.system(d.system); err != nil {
 		return nil, err
 	}
-	if in.Messages, err = e.messages(req.Messages); err != nil {
+	if in.Messages, err = e.messages(d.turns); err != nil {
 		return nil, err
 	}
-	if in.ToolConfig, err = e.tools(req); err != nil {
+	if in.ToolConfig, err = e.tools(&d.req); err != nil {
 		return nil, err
 	}
-	if in.InferenceConfig, err = e.inference(req); err != nil {
+	if in.InferenceConfig, err = e.inference(&d.req); err != nil {
 		return nil, err
 	}
-	if in.OutputConfig, err = e.output(req.Output); err != nil {
-		return nil, err
+	if d.answer == "" {
+		if in.OutputConfig, err = e.output(d.req.Output); err != nil {
+			return nil, err
+		}
 	}
-	in.RequestMetadata = e.metadata(req.Metadata)
-	if req.Reasoning != nil {
-		e.warn(llm.WarningDropped, "reasoning", "the profile knows no way to ask this model: use RequestOptions.AdditionalFields")
+	if len(d.req.Metadata) > 0 {
+		in.RequestMetadata = d.req.Metadata
 	}
-	if err := e.options(in, req, opts); err != nil {
+	if err := e.options(in, d); err != nil {
 		return nil, err
 	}
 	return in, nil
@@ -92,38 +69,26 @@ func isPrompt(modelID string) bool {
 	return strings.HasPrefix(modelID, "arn:") && strings.Contains(modelID, ":prompt/")
 }
 
-func (e *encoder) system(parts []llm.Part) ([]types.SystemContentBlock, error) {
+func (e *encoder) system(items []item) ([]types.SystemContentBlock, error) {
 	var blocks []types.SystemContentBlock
-	for i, p := range parts {
-		e.at = location{list: "system", i: i}
-		b, err := e.systemBlock(p)
+	for _, it := range items {
+		b, err := e.systemBlock(it.part)
 		if err != nil {
-			return nil, within(err, "%v", e.at)
+			return nil, within(err, "%v", it.at)
 		}
-		if b != nil {
-			blocks = append(blocks, b)
-		} else {
-			e.warnHere(llm.WarningDropped, "", whyDropped(p))
-		}
+		blocks = append(blocks, b)
 	}
 	return blocks, nil
 }
 
-// systemBlock encodes a part of the system prompt; nil means that it is not ours.
+// systemBlock encodes a part of the system prompt.
 func (e *encoder) systemBlock(p llm.Part) (types.SystemContentBlock, error) {
 	switch p := p.(type) {
 	case *llm.TextPart:
-		if blank(p.Text) {
-			return nil, errBlank()
-		}
-		e.dropCitations(p)
 		return &types.SystemContentBlockMemberText{Value: p.Text}, nil
 	case *llm.CachePointPart:
-		return &types.SystemContentBlockMemberCachePoint{Value: e.cachePoint(p)}, nil
+		return &types.SystemContentBlockMemberCachePoint{Value: cachePoint(p)}, nil
 	case *llm.ProviderPart:
-		if p.Provider != Provider {
-			return nil, nil
-		}
 		block, err := providerBlock(p)
 		if guard, ok := block.(*types.ContentBlockMemberGuardContent); ok {
 			return &types.SystemContentBlockMemberGuardContent{Value: guard.Value}, nil
@@ -135,36 +100,25 @@ func (e *encoder) systemBlock(p llm.Part) (types.SystemContentBlock, error) {
 	return nil, unsupported("", "a %T cannot stand in Bedrock's system prompt", p)
 }
 
-func (e *encoder) messages(messages []llm.Message) ([]types.Message, error) {
-	if len(messages) == 0 {
+func (e *encoder) messages(turns []turn) ([]types.Message, error) {
+	if len(turns) == 0 {
 		return nil, nil
 	}
-	out := make([]types.Message, 0, len(messages))
-	for i, m := range messages {
-		blocks := make([]types.ContentBlock, 0, len(m.Content))
-		for j, p := range m.Content {
-			e.at = location{"messages", i, j}
-			before := len(blocks)
-			var err error
-			if blocks, err = e.appendBlocks(blocks, m.Role, p); err != nil {
-				return nil, within(err, "%v", e.at)
-			}
-			if len(blocks) == before {
-				e.warnHere(llm.WarningDropped, "", whyDropped(p))
-			}
-		}
-		if len(blocks) == 0 {
-			if m.Role == llm.RoleAssistant {
-				e.warn(llm.WarningDropped, fmt.Sprintf("messages[%d]", i), "nothing in it can be sent to Bedrock")
+	out := make([]types.Message, len(turns))
+	for i, t := range turns {
+		blocks := make([]types.ContentBlock, 0, len(t.items))
+		for _, it := range t.items {
+			if it.block != nil {
+				blocks = append(blocks, it.block)
 				continue
 			}
-			return nil, within(invalid("", "nothing in it can be sent to Bedrock: leave the message out"), "messages[%d].content", i)
+			var err error
+			if blocks, err = e.appendBlocks(blocks, t.role, it.part); err != nil {
+				return nil, within(err, "%v", it.at)
+			}
 		}
 		// The roles have the same names on both sides.
-		out = append(out, types.Message{Role: types.ConversationRole(m.Role), Content: blocks})
-	}
-	if len(out) == 0 {
-		return nil, invalid("messages", "nothing in them can be sent to Bedrock: add a user message")
+		out[i] = types.Message{Role: types.ConversationRole(t.role), Content: blocks}
 	}
 	return out, nil
 }
@@ -213,49 +167,10 @@ func (e *encoder) output(f *llm.OutputFormat) (*types.OutputConfig, error) {
 	}}, nil
 }
 
-// Limits of requestMetadata.
-// Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
-const (
-	maxMetadata       = 16
-	maxMetadataLength = 256
-)
-
-// metadata leaves out what Bedrock would refuse: a tag must not fail a call.
-func (e *encoder) metadata(tags map[string]string) map[string]string {
-	if len(tags) == 0 {
-		return nil
-	}
-	out := make(map[string]string, len(tags))
-	for _, k := range slices.Sorted(maps.Keys(tags)) {
-		switch v := tags[k]; {
-		case k == "" || !isMetadata(k) || !isMetadata(v):
-			field := "metadata"
-			if k != "" && isMetadata(k) {
-				field += "." + k // the value is at fault
-			}
-			e.warn(llm.WarningDropped, field, "a tag with characters or a length that Bedrock does not take")
-		case len(out) == maxMetadata:
-			e.warn(llm.WarningDropped, "metadata", fmt.Sprintf("Bedrock takes %d tags at most; the first by key are sent", maxMetadata))
-			return out
-		default:
-			out[k] = v
-		}
-	}
-	if len(out) == 0 {
-		return nil
-	}
-	return out
-}
-
-func isMetadata(s string) bool {
-	return len(s) <= maxMetadataLength && !strings.ContainsFunc(s, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune(" \t\n\r\f\v:_@$#=/+,-.", r))
-	})
-}
-
 // options applies what only Bedrock understands.
-func (e *encoder) options(in *bedrockruntime.ConverseInput, req *llm.Request, o *RequestOptions) error {
-	fields, err := e.additionalFields(req, o)
+func (e *encoder) options(in *bedrockruntime.ConverseInput, d *draft) error {
+	o := d.options
+	fields, err := additionalFields(d)
 	if err != nil {
 		return err
 	}
@@ -319,19 +234,3 @@ func streamInput(in *bedrockruntime.ConverseInput, g *Guardrail) *bedrockruntime
 	}
 	return out
 }
-
-// warn notes that something was not honoured as asked.
-func (e *encoder) warn(code llm.WarningCode, field, message string) {
-	e.warnings = append(e.warnings, llm.Warning{Code: code, Field: field, Message: message})
-}
-
-// warnHere is warn about the part at hand, or its field of that name.
-func (e *encoder) warnHere(code llm.WarningCode, field, message string) {
-	path := e.at.String()
-	if field != "" {
-		path += "." + field
-	}
-	e.warn(code, path, message)
-}
-
-func blank(s string) bool { return strings.TrimSpace(s) == "" }

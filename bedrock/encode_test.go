@@ -29,7 +29,7 @@ func answering(t *testing.T, opts *bedrocktest.Options) *bedrocktest.Server {
 }
 
 func anyAnswer() llm.Model {
-	return replies{Message: llm.AssistantText("ok"), StopReason: llm.StopEndTurn}
+	return replies{Message: llm.AssistantText("{}"), StopReason: llm.StopEndTurn}
 }
 
 // golden compares JSON with a file of testdata.
@@ -111,15 +111,15 @@ func TestEncode(t *testing.T) {
 			llm.User(llm.ToolResult("1", llm.Text("")), llm.ToolResult("2", llm.Text(" "), llm.Text("ok"))),
 			llm.Assistant(&llm.ReasoningPart{Text: "only"}), llm.UserText("y"),
 			llm.Assistant(&llm.ProviderPart{Provider: bedrock.Provider, Kind: "hologram", Data: raw(`{"v":1}`)}, llm.Text("z")), llm.UserText("y"),
-		}}, nil, "messages[1] messages[3].content[0] messages[3].content[1].malformed messages[3].content[2].malformed messages[4].content[0].content[0] messages[4].content[1].content[0] messages[5].content[0] messages[5] messages[7].content[0]"},
+		}}, nil, "messages[7].content[0] messages[5].content[0] messages[3].content[1].malformed messages[3].content[2].malformed messages[3].content[0] messages[4].content[0].content[0] messages[4].content[1].content[0] messages[1] messages[5] messages[2] messages[6]"},
 		{"reasoning", history(&llm.ReasoningPart{Text: "r", Signature: "s", Opaque: opaque}, &llm.ReasoningPart{Redacted: []byte{1, 2}, Opaque: opaque},
 			&llm.ReasoningPart{Text: "unsigned"}, &llm.ReasoningPart{Text: "foreign", Signature: "s", Opaque: &llm.Opaque{Provider: "openai"}}, llm.Text("a")), nil, "messages[1].content[2] messages[1].content[3]"},
 		{"reasoning_unsigned", history(&llm.ReasoningPart{Text: "unsigned"}, llm.Text("a")), &bedrock.Options{Profile: &bedrock.Profile{UnsignedReasoning: true}}, ""},
 		{"citations", history(&llm.TextPart{Text: "cited", Opaque: opaque, Citations: []llm.Citation{
 			{Kind: "document_char", Title: "t", Source: "s", Text: "x", Document: new(0), Start: new(1), End: new(2)}, {Kind: "web", URL: "https://example.com"},
 			{Kind: "web", Data: raw(`{"location":{"web":{"url":"https://example.com","domain":"example.com"}}}`)}, {Kind: "search_result", Document: new(3)}}},
-			&llm.TextPart{Text: "of another", Opaque: &llm.Opaque{Provider: "openai"}, Citations: []llm.Citation{{Title: "lost"}}}), nil, "messages[1].content[1].citations"},
-		{"cache_points", &llm.Request{System: []llm.Part{llm.Text("s"), &llm.CachePointPart{TTL: 5 * time.Minute}}, Messages: []llm.Message{llm.User(llm.Text("x"), &llm.CachePointPart{TTL: 2 * time.Hour}, llm.Text("y"), &llm.CachePointPart{TTL: time.Hour})}}, nil, "messages[0].content[1].ttl"},
+			&llm.TextPart{Text: "of another", Opaque: &llm.Opaque{Provider: "openai"}, Citations: []llm.Citation{{Title: "lost"}}}), nil, "messages[1].content[0].citations messages[1].content[1].citations"},
+		{"cache_points", &llm.Request{System: []llm.Part{llm.Text("s"), &llm.CachePointPart{TTL: 5 * time.Minute}}, Messages: []llm.Message{llm.User(llm.Text("x"), &llm.CachePointPart{TTL: 2 * time.Hour}, llm.Text("y"), &llm.CachePointPart{TTL: time.Hour})}}, nil, "messages[0].content[1].ttl messages[0].content[3].ttl"},
 		{"provider_parts", ask(bedrock.GuardText("g"), &llm.ProviderPart{Provider: bedrock.Provider, Kind: "searchResult", Data: raw(`{"source":"s","title":"t","content":[{"text":"x"}]}`)},
 			&llm.ProviderPart{Provider: "openai", Kind: "web_search_call", Data: raw(`{}`)}), nil, "messages[0].content[3]"},
 		{"server_tool", withSystemTool(history(&llm.ProviderPart{Provider: bedrock.Provider, Kind: "toolUse", Data: raw(`{"toolUseId":"s1","name":"nova_grounding","type":"server_tool_use","input":{"q":1}}`)},
@@ -132,7 +132,7 @@ func TestEncode(t *testing.T) {
 			r.TopK = new(40)
 			return r
 		}(), &bedrock.Options{Profile: &bedrock.Profile{TopKField: "top_k"}}, ""},
-		{"output", &llm.Request{Messages: ask().Messages, Output: &llm.OutputFormat{Name: "answer", Description: "d", Schema: raw(`{"type": "object"}`)}}, nil, ""},
+		{"output", &llm.Request{Messages: ask().Messages, Output: &llm.OutputFormat{Name: "answer", Description: "d", Schema: raw(`{"type": "object"}`)}}, nil, "output.schema"},
 		{"metadata", &llm.Request{Messages: ask().Messages, Metadata: map[string]string{"tenant": "a b", "bad": "ü", "": "x"}}, nil, "metadata metadata.bad"},
 		{"options", with(&bedrock.RequestOptions{
 			Guardrail: &bedrock.Guardrail{ID: "g", Version: "1", Trace: "enabled", StreamMode: "async"}, ServiceTier: "flex", Latency: "optimized",
@@ -145,7 +145,11 @@ func TestEncode(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			s := answering(t, nil)
-			m := bedrock.New(s.Client(), "m", c.opts)
+			opts := c.opts
+			if opts == nil {
+				opts = &bedrock.Options{Profile: able()}
+			}
+			m := bedrock.New(s.Client(), "m", opts)
 			before, _ := json.Marshal(c.req)
 			r, err := m.Generate(t.Context(), c.req)
 			if err != nil {
@@ -201,25 +205,18 @@ func TestRefused(t *testing.T) {
 		{"nil", nil, llm.ErrInvalidRequest, "nil request"},
 		{"no messages", &llm.Request{}, llm.ErrInvalidRequest, "messages: empty"},
 		{"structure", ask(nil, (*llm.TextPart)(nil)), llm.ErrInvalidRequest, "messages[0].content[1]: nil *llm.TextPart"},
-		{"blank", ask(llm.Text("x"), llm.Text(" \n")), llm.ErrInvalidRequest, "messages[0].content[1].text: blank"},
-		{"blank system", &llm.Request{System: []llm.Part{llm.Text("")}, Messages: ask(llm.Text("x")).Messages}, llm.ErrInvalidRequest, "system[0].text: blank"},
 		{"media type", ask(&llm.MediaPart{MediaType: "image/SECRET", Data: []byte{1}}), llm.ErrUnsupported, "messages[0].content[0].media_type: not an image"},
 		{"no media type", ask(&llm.MediaPart{Data: []byte("SECRET")}), llm.ErrInvalidRequest, "messages[0].content[0].media_type: missing"},
 		{"uri", ask(&llm.MediaPart{MediaType: "image/png", URI: "https://SECRET"}), llm.ErrUnsupported, "messages[0].content[0].uri: Bedrock reads s3:// only"},
 		{"document type", ask(llm.Text("x"), llm.Document("n", "application/zip", []byte{1})), llm.ErrUnsupported, "messages[0].content[1].media_type: not a document type"},
 		{"document without type", ask(llm.Text("x"), llm.Document("n", "", []byte{1})), llm.ErrInvalidRequest, "messages[0].content[1].media_type: missing"},
-		{"document name", ask(llm.Text("x"), llm.Document("", "application/pdf", []byte{1})), llm.ErrInvalidRequest, "messages[0].content[1].name: missing"},
 		{"20 MB image", ask(llm.Image("", append(bytes.Clone(png), make([]byte, 20<<20)...))), llm.ErrInvalidRequest, "messages[0].content[0]: too large"},
 		{"two images too many", ask(llm.Image("image/png", make([]byte, 10<<20)), llm.Image("image/png", make([]byte, 10<<20))), llm.ErrInvalidRequest, "messages[0].content[1]: too large"},
-		{"sound in a result", ask(llm.ToolResult("1", &llm.MediaPart{MediaType: "audio/wav", Data: []byte{1}})), llm.ErrUnsupported, "messages[0].content[0].content[0]: a *llm.MediaPart cannot stand"},
-		{"cache point in a result", ask(llm.ToolResult("1", llm.CachePoint())), llm.ErrUnsupported, "messages[0].content[0].content[0]: a *llm.CachePointPart cannot stand"},
-		{"foreign part in a result", ask(llm.ToolResult("1", &llm.ProviderPart{Provider: "q", Kind: "k"})), llm.ErrUnsupported, "messages[0].content[0].content[0]: a *llm.ProviderPart cannot stand"},
-		{"json of a result", ask(llm.ToolResult("1", &llm.ProviderPart{Provider: bedrock.Provider, Kind: "json", Data: raw(`[1]`)})), llm.ErrInvalidRequest, "messages[0].content[0].content[0].data: Bedrock takes a JSON object only"},
-		{"unknown block in a result", ask(llm.ToolResult("1", &llm.ProviderPart{Provider: bedrock.Provider, Kind: "hologram", Data: raw(`{}`)})), llm.ErrUnsupported, "messages[0].content[0].content[0].data: holds something that this version"},
+		{"unknown block in a result", &llm.Request{Tools: []llm.Tool{tool}, Messages: []llm.Message{llm.UserText("x"), llm.Assistant(&llm.ToolCallPart{ID: "1", Name: "f"}), llm.User(llm.ToolResult("1", &llm.ProviderPart{Provider: bedrock.Provider, Kind: "hologram", Data: raw(`{}`)}))}}, llm.ErrUnsupported, "messages[2].content[0].content[0].data: holds something that this version"},
 		{"unknown block", ask(&llm.ProviderPart{Provider: bedrock.Provider, Kind: "hologram", Data: raw(`{"SECRET":1}`)}), llm.ErrUnsupported, "messages[0].content[0].kind: unknown to this version"},
 		{"broken block", ask(&llm.ProviderPart{Provider: bedrock.Provider, Kind: "guardContent", Data: raw(`"SECRET"`)}), llm.ErrInvalidRequest, "messages[0].content[0].data: not what Bedrock knows"},
 		{"unknown member", ask(&llm.ProviderPart{Provider: bedrock.Provider, Kind: "guardContent", Data: raw(`{"text":{"text":"x","SECRET":1}}`)}), llm.ErrUnsupported, "messages[0].content[0].data: holds something that this version"},
-		{"nothing left", ask(&llm.ProviderPart{Provider: "q", Kind: "k"}), llm.ErrInvalidRequest, "messages[0].content: nothing in it can be sent"},
+		{"nothing left", ask(&llm.ProviderPart{Provider: "q", Kind: "k"}), llm.ErrInvalidRequest, "messages[0].content: nothing in the last message can be sent"},
 		{"image in system", &llm.Request{System: []llm.Part{llm.Image("image/png", png)}, Messages: ask(llm.Text("x")).Messages}, llm.ErrUnsupported, "system[0]: a *llm.MediaPart cannot stand"},
 		{"block in system", &llm.Request{System: []llm.Part{&llm.ProviderPart{Provider: bedrock.Provider, Kind: "searchResult", Data: raw(`{"source":"s","title":"t","content":[]}`)}}, Messages: ask(llm.Text("x")).Messages}, llm.ErrUnsupported, "system[0]: a *llm.ProviderPart cannot stand"},
 		{"tool of another", with(func(r *llm.Request) {
@@ -232,11 +229,7 @@ func TestRefused(t *testing.T) {
 			r.Tools = []llm.Tool{{Provider: bedrock.Provider, Kind: "systemTool"}}
 		}), llm.ErrInvalidRequest, "tools[0].name: missing"},
 		{"single", with(func(r *llm.Request) { r.Tools, r.ToolChoice.Single = []llm.Tool{tool}, true }), llm.ErrUnsupported, "tool_choice.single: Converse has no switch"},
-		{"none with calls", &llm.Request{Tools: []llm.Tool{tool}, ToolChoice: llm.ToolChoice{Mode: llm.ToolChoiceNone},
-			Messages: []llm.Message{llm.UserText("x"), llm.Assistant(&llm.ToolCallPart{ID: "1", Name: "f"}), llm.User(llm.ToolResult("1", llm.Text("r")))}}, llm.ErrUnsupported, "tool_choice: Converse cannot forbid"},
-		{"temperature", with(func(r *llm.Request) { r.Temperature = new(1e300) }), llm.ErrInvalidRequest, "temperature: beyond the 32 bits"},
-		{"nothing but an empty answer", &llm.Request{Messages: []llm.Message{llm.Assistant()}}, llm.ErrInvalidRequest, "messages: nothing in them can be sent"},
-		{"json result without data", ask(llm.ToolResult("1", &llm.ProviderPart{Provider: bedrock.Provider, Kind: "json"})), llm.ErrInvalidRequest, "messages[0].content[0].content[0].data: Bedrock takes a JSON object only"},
+		{"nothing but an empty answer", &llm.Request{Messages: []llm.Message{llm.Assistant()}}, llm.ErrInvalidRequest, "messages: empty, or with nothing that can be sent"},
 		{"options in invalid UTF-8", with(func(r *llm.Request) {
 			r.SetOptions(&bedrock.RequestOptions{Guardrail: &bedrock.Guardrail{ID: "\xff", Version: "1"}})
 		}), llm.ErrInvalidRequest, "options.guardrail: invalid UTF-8"},
@@ -248,7 +241,7 @@ func TestRefused(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			s := answering(t, nil)
-			m := bedrock.New(s.Client(), "m", nil)
+			m := bedrock.New(s.Client(), "m", &bedrock.Options{Profile: able()})
 			_, generate := m.Generate(t.Context(), c.req)
 			_, stream := llm.Collect(m.Stream(t.Context(), c.req))
 			_, count := m.CountTokens(t.Context(), c.req)
@@ -300,7 +293,7 @@ func TestReloadedHistorySendsTheSameBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := answering(t, nil)
-	m := bedrock.New(s.Client(), "m", nil)
+	m := bedrock.New(s.Client(), "m", &bedrock.Options{Profile: able()})
 	for _, req := range []*llm.Request{live, &stored} {
 		if _, err := m.Generate(t.Context(), req); err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@ package bedrock
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 
@@ -16,30 +17,18 @@ const systemTool = "systemTool"
 var emptySchema = json.RawMessage(`{"type":"object","properties":{}}`)
 
 func (e *encoder) tools(req *llm.Request) (*types.ToolConfiguration, error) {
-	if req.ToolChoice.Single {
-		return nil, unsupported("tool_choice.single", "Converse has no switch for it")
-	}
-	if req.ToolChoice.Mode == llm.ToolChoiceNone && len(req.Tools) > 0 {
-		// Converse has no "none". Without the tools there is none either, but then
-		// it refuses a history with calls in it.
-		if hasToolParts(req) {
-			return nil, unsupported("tool_choice", "Converse cannot forbid tools while the conversation holds calls or results")
-		}
-		return nil, nil
-	}
 	if len(req.Tools) == 0 {
 		return nil, nil
 	}
 	c := &types.ToolConfiguration{Tools: make([]types.Tool, 0, len(req.Tools))}
 	for i, t := range req.Tools {
-		e.at = location{list: "tools", i: i}
 		tool, err := e.tool(t)
 		if err != nil {
-			return nil, within(err, "%v", e.at)
+			return nil, within(err, "tools[%d]", i)
 		}
 		c.Tools = append(c.Tools, tool)
 		if t.Cache != nil {
-			c.Tools = append(c.Tools, &types.ToolMemberCachePoint{Value: e.cachePoint(t.Cache)})
+			c.Tools = append(c.Tools, &types.ToolMemberCachePoint{Value: cachePoint(t.Cache)})
 		}
 	}
 	// "auto" is what happens without a choice, and models without tool choice
@@ -86,46 +75,36 @@ func (e *encoder) tool(t llm.Tool) (types.Tool, error) {
 	return &types.ToolMemberToolSpec{Value: spec}, nil
 }
 
-func hasToolParts(req *llm.Request) bool {
-	for _, m := range req.Messages {
-		for _, p := range m.Content {
-			switch p.(type) {
-			case *llm.ToolCallPart, *llm.ToolResultPart:
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// additionalFields are the model's own parameters: those of the options, and top_k
-// where the profile has a place for it. What the application set itself stands.
-func (e *encoder) additionalFields(req *llm.Request, o *RequestOptions) (json.RawMessage, error) {
-	var fields json.RawMessage
-	if o != nil && len(o.AdditionalFields) > 0 {
+// additionalFields are the model's own parameters: those of the options, and those that
+// rules set. What the application set itself stands.
+func additionalFields(d *draft) (json.RawMessage, error) {
+	var own json.RawMessage
+	if o := d.options; o != nil && len(o.AdditionalFields) > 0 {
 		if !json.Valid(o.AdditionalFields) {
 			return nil, invalid("options.additional_fields", "not valid JSON")
 		}
 		var err error
-		if fields, err = canonical(o.AdditionalFields); err != nil || fields[0] != '{' {
+		if own, err = canonical(o.AdditionalFields); err != nil || own[0] != '{' {
 			return nil, invalid("options.additional_fields", "not a JSON object")
 		}
 	}
-	if req.TopK == nil {
-		return fields, nil
+	if len(d.fields) == 0 {
+		return own, nil
 	}
-	if e.profile.TopKField == "" {
-		e.warn(llm.WarningDropped, "top_k", "Converse has no such field, and the profile names none of the model's")
-		return fields, nil
-	}
-	merged := map[string]json.RawMessage{}
-	if fields != nil {
-		if err := json.Unmarshal(fields, &merged); err != nil {
+	all := map[string]json.RawMessage{}
+	if own != nil {
+		if err := json.Unmarshal(own, &all); err != nil {
 			return nil, invalid("options.additional_fields", "not a JSON object")
 		}
 	}
-	if _, set := merged[e.profile.TopKField]; !set {
-		merged[e.profile.TopKField], _ = json.Marshal(*req.TopK)
+	for _, f := range d.fields {
+		key, inner, nested := strings.Cut(f.path, ".")
+		switch was, set := all[key]; {
+		case !nested && !set:
+			all[key] = f.value
+		case nested && (!set || was[0] == '{' && value(was).get(inner) == nil):
+			all[key] = withMember(was, inner, f.value)
+		}
 	}
-	return json.Marshal(merged)
+	return json.Marshal(all)
 }

@@ -39,10 +39,6 @@ func unsupported(path, format string, args ...any) error {
 	return &fault{llm.ErrUnsupported, path, fmt.Sprintf(format, args...)}
 }
 
-func errBlank() error {
-	return invalid("text", "blank: Bedrock refuses it: leave the part out")
-}
-
 // within puts a step of the path before a fault.
 func within(err error, format string, args ...any) error {
 	f, ok := err.(*fault)
@@ -54,111 +50,6 @@ func within(err error, format string, args ...any) error {
 		path += "." + f.path
 	}
 	return &fault{f.code, path, f.message}
-}
-
-// exceptions maps the names of AWS exceptions, in lower case (streams write them in
-// another case than headers do), to our codes. The status is the exception's own: one
-// within a stream arrives under status 200.
-// Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
-// and https://docs.aws.amazon.com/bedrock/latest/APIReference/CommonErrors.html
-var exceptions = map[string]struct {
-	code   llm.Code
-	status int
-}{
-	"accessdeniedexception":         {llm.ErrPermissionDenied, 403},
-	"conflictexception":             {llm.ErrInvalidRequest, 400},
-	"internalserverexception":       {llm.ErrInternal, 500},
-	"modelerrorexception":           {llm.ErrInternal, 424},
-	"modelnotreadyexception":        {llm.ErrNotReady, 429},
-	"modelstreamerrorexception":     {llm.ErrInternal, 424},
-	"modeltimeoutexception":         {llm.ErrTimeout, 408},
-	"resourcenotfoundexception":     {llm.ErrNotFound, 404},
-	"servicequotaexceededexception": {llm.ErrQuotaExhausted, 400},
-	"serviceunavailableexception":   {llm.ErrOverloaded, 503},
-	"throttlingexception":           {llm.ErrRateLimited, 429},
-	"validationexception":           {llm.ErrInvalidRequest, 400},
-
-	// Common to all of AWS.
-	"expiredtoken":                        {llm.ErrUnauthenticated, 403},
-	"expiredtokenexception":               {llm.ErrUnauthenticated, 403},
-	"incompletesignature":                 {llm.ErrUnauthenticated, 400},
-	"incompletesignatureexception":        {llm.ErrUnauthenticated, 400},
-	"internalerror":                       {llm.ErrInternal, 500},
-	"internalfailure":                     {llm.ErrInternal, 500},
-	"invalidclienttokenid":                {llm.ErrUnauthenticated, 403},
-	"invalidsignatureexception":           {llm.ErrUnauthenticated, 403},
-	"missingauthenticationtoken":          {llm.ErrUnauthenticated, 403},
-	"missingauthenticationtokenexception": {llm.ErrUnauthenticated, 403},
-	"notauthorized":                       {llm.ErrPermissionDenied, 400},
-	"optinrequired":                       {llm.ErrPermissionDenied, 403},
-	"requestexpired":                      {llm.ErrUnauthenticated, 400},
-	"serializationexception":              {llm.ErrInvalidRequest, 400},
-	"serviceunavailable":                  {llm.ErrOverloaded, 503},
-	"unrecognizedclientexception":         {llm.ErrUnauthenticated, 403},
-	"validationerror":                     {llm.ErrInvalidRequest, 400},
-}
-
-// messages maps texts where one exception means several things.
-var messages = []struct {
-	from llm.Code
-	text string // in lower case
-	to   llm.Code
-}{
-	{llm.ErrRateLimited, "per day", llm.ErrQuotaExhausted},
-	{llm.ErrInvalidRequest, "content filtering policy", llm.ErrContentFiltered},
-	{llm.ErrInvalidRequest, "input is too long", llm.ErrContextTooLong},
-	{llm.ErrInvalidRequest, "exceed context limit", llm.ErrContextTooLong},
-	{llm.ErrInvalidRequest, "too many total text bytes", llm.ErrContextTooLong},
-	{llm.ErrInvalidRequest, "prompt is too long", llm.ErrContextTooLong},
-	{llm.ErrInvalidRequest, "maximum context length", llm.ErrContextTooLong},
-	{llm.ErrInternal, "invalid sequence as part of tooluse", llm.ErrMalformedOutput},
-}
-
-// codeOf classifies an answer of the service by its exception, or else its status,
-// and returns the status that belongs to it.
-func codeOf(exception string, status int, message string) (llm.Code, int) {
-	known, ok := exceptions[strings.ToLower(exception)]
-	if !ok {
-		known.code, known.status = codeOfStatus(status), status
-	}
-	if status != http.StatusOK {
-		known.status = status
-	}
-	message = strings.ToLower(llm.Redact(message)) // what the service quotes says nothing of its own
-	for _, m := range messages {
-		if m.from == known.code && strings.Contains(message, m.text) {
-			return m.to, known.status
-		}
-	}
-	return known.code, known.status
-}
-
-func codeOfStatus(status int) llm.Code {
-	switch status {
-	case http.StatusUnauthorized:
-		return llm.ErrUnauthenticated
-	case http.StatusForbidden:
-		return llm.ErrPermissionDenied
-	case http.StatusNotFound:
-		return llm.ErrNotFound
-	case http.StatusRequestTimeout, http.StatusGatewayTimeout:
-		return llm.ErrTimeout
-	case http.StatusFailedDependency:
-		return llm.ErrInternal
-	case http.StatusTooManyRequests:
-		return llm.ErrRateLimited
-	case http.StatusBadGateway:
-		return llm.ErrUnavailable
-	case http.StatusServiceUnavailable, 529:
-		return llm.ErrOverloaded
-	}
-	switch {
-	case status >= 500:
-		return llm.ErrInternal
-	case status >= 400:
-		return llm.ErrInvalidRequest
-	}
-	return llm.ErrUnknown
 }
 
 // fail makes the typed error of a call.
@@ -208,10 +99,13 @@ func (c *call) classify(ctx context.Context, err error) *llm.Error {
 	return &llm.Error{Code: llm.ErrIncomplete, Message: "the connection broke before the answer ended", Err: err}
 }
 
-// apiError is an exception of the service, before or within a stream.
+// apiError is an exception of the service, before or within a stream. Whether it may
+// be tried again, and when, is decided here and nowhere else: by the code, except where
+// the same code is retryable for one cause and not for another.
 func (c *call) apiError(api smithy.APIError, err error) *llm.Error {
-	e := &llm.Error{Message: llm.Redact(api.ErrorMessage()), RawCode: api.ErrorCode(), RetryAfter: c.retryAfter(), Err: err}
-	e.Code, e.Status = codeOf(api.ErrorCode(), c.status, api.ErrorMessage())
+	text := llm.Redact(unwrap(api.ErrorMessage()))
+	e := &llm.Error{Message: c.withHint(api.ErrorCode(), text), RawCode: api.ErrorCode(), RetryAfter: c.retryAfter(), Err: err}
+	e.Code, e.Status = codeOf(api.ErrorCode(), c.status, text)
 	if e.Code == llm.ErrMalformedOutput {
 		// Mostly the model does it again, but once more is worth it.
 		e.Retryable = new(true)

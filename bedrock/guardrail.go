@@ -47,7 +47,7 @@ func (g *Guardrail) config() (*types.GuardrailConfiguration, error) {
 //
 // Source: https://docs.aws.amazon.com/bedrock/latest/userguide/guardrails-use-converse-api.html
 func GuardText(text string, qualifiers ...string) llm.Part {
-	return native(guardContent, map[string]any{"text": struct {
+	return nativePart(guardContent, map[string]any{"text": struct {
 		Text       string   `json:"text"`
 		Qualifiers []string `json:"qualifiers,omitempty"`
 	}{text, qualifiers}})
@@ -56,7 +56,7 @@ func GuardText(text string, qualifiers ...string) llm.Part {
 // GuardImage is [GuardText] for an image, of media type "image/png" or "image/jpeg".
 // An empty type is told from the data.
 func GuardImage(mediaType string, data []byte) llm.Part {
-	return native(guardContent, map[string]any{"image": struct {
+	return nativePart(guardContent, map[string]any{"image": struct {
 		Format string            `json:"format,omitempty"`
 		Source map[string][]byte `json:"source"`
 	}{imageFormat(mediaType, data), map[string][]byte{"bytes": data}}})

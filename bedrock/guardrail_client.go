@@ -88,7 +88,7 @@ func (g *GuardrailClient) apply(ctx context.Context, c *call, source types.Guard
 	if err := c.possible(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.ready(); err != nil {
+	if err := c.connect(); err != nil {
 		return nil, err
 	}
 	defer c.close()

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/parley-sdk/parley/bedrock"
 	"github.com/parley-sdk/parley/llm"
 )
 
@@ -62,4 +63,15 @@ func (e echo) Generate(_ context.Context, req *llm.Request) (*llm.Response, erro
 
 func (e echo) Stream(_ context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
 	return e.answer(req).Events()
+}
+
+// able is the profile of a model that can do everything but reason on request.
+func able() *bedrock.Profile {
+	return &bedrock.Profile{
+		Family: "able", SystemMessages: true, LeadingAssistant: true, AssistantMedia: true, Prefill: true,
+		StreamTools: true, ToolChoiceAny: true, ToolChoiceTool: true, ForcedToolWithReasoning: true, StrictTools: true, StructuredOutput: true,
+		ToolResultStatus: true, ToolResultJSON: true, EmptyToolResult: true, ToolResultImages: true, ToolResultDocuments: true,
+		ToolResultVideo: true, BesideToolResult: bedrock.BesideAny, SamplingWithReasoning: true, StopSequences: 4,
+		CacheSystem: true, CacheMessages: true, CacheTools: true, CacheBesideTools: true, CacheHour: true,
+	}
 }

@@ -15,8 +15,8 @@ const (
 	resultJSON   = "json" // within a tool result
 )
 
-// native returns a part of a kind that only Bedrock knows.
-func native(kind string, v any) llm.Part {
+// nativePart returns a part of a kind that only Bedrock knows.
+func nativePart(kind string, v any) llm.Part {
 	data, _ := json.Marshal(v) // of this package's own types, which always marshal
 	return &llm.ProviderPart{Provider: Provider, Kind: kind, Data: data}
 }
@@ -52,7 +52,7 @@ func citations(cite bool) *citing {
 //
 // Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_SearchResultBlock.html
 func SearchResult(source, title string, cite bool, text ...string) llm.Part {
-	return native(searchResult, struct {
+	return nativePart(searchResult, struct {
 		Source    string     `json:"source"`
 		Title     string     `json:"title"`
 		Content   []textItem `json:"content"`
@@ -69,7 +69,7 @@ func DocumentChunks(name string, cite bool, chunks ...string) llm.Part {
 	type source struct {
 		Content []textItem `json:"content"`
 	}
-	return native(documentKind, struct {
+	return nativePart(documentKind, struct {
 		Name      string  `json:"name"`
 		Source    source  `json:"source"`
 		Citations *citing `json:"citations,omitempty"`
@@ -81,10 +81,10 @@ func DocumentChunks(name string, cite bool, chunks ...string) llm.Part {
 // tools itself stays as it is, and so does the cached prefix.
 //
 // Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html
-func ToolAddition(name string) llm.Part { return native(toolAddition, toolReference(name)) }
+func ToolAddition(name string) llm.Part { return nativePart(toolAddition, toolReference(name)) }
 
 // ToolRemoval is the opposite of [ToolAddition].
-func ToolRemoval(name string) llm.Part { return native(toolRemoval, toolReference(name)) }
+func ToolRemoval(name string) llm.Part { return nativePart(toolRemoval, toolReference(name)) }
 
 func toolReference(name string) any {
 	return map[string]map[string]string{"tool": {"name": name}}

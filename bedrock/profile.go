@@ -23,6 +23,7 @@ type Profile struct {
 	NoSystem         bool // no system prompt: it goes in front of the first user message
 	SystemMessages   bool // takes system messages within the conversation; else they become user messages
 	LeadingAssistant bool // a conversation may begin with the assistant
+	AssistantMedia   bool // takes back media that it made
 	Prefill          bool // a conversation may end with the assistant, whose text the model continues
 
 	StreamTools             bool // false: a stream with tools is served from Converse

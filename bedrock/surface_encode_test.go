@@ -46,7 +46,7 @@ func TestEncodeNative(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			s := answering(t, nil)
-			m := bedrock.New(s.Client(), "m", &bedrock.Options{Profile: bedrock.Capable})
+			m := bedrock.New(s.Client(), "m", &bedrock.Options{Profile: able()})
 			text, err := json.Marshal(c.req)
 			if err != nil {
 				t.Fatal(err)

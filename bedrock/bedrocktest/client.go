@@ -3,20 +3,28 @@ package bedrocktest
 import (
 	"context"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 )
 
-// newClient returns an AWS client for the server at url.
-func newClient(url string, local *localClient) *bedrockruntime.Client {
+// newClient returns an AWS client for the server at url. It signs with the first of
+// the keys, and with made-up ones where there are none.
+func newClient(url string, local *localClient, keys map[string]string) *bedrockruntime.Client {
+	id, secret := "AKIDBEDROCKTEST", "bedrocktest"
+	if len(keys) > 0 {
+		id = slices.Min(slices.Collect(maps.Keys(keys)))
+		secret = keys[id]
+	}
 	return bedrockruntime.New(bedrockruntime.Options{
 		Region:       "us-east-1",
 		BaseEndpoint: aws.String(url),
-		Credentials:  credentials.NewStaticCredentialsProvider("AKIDBEDROCKTEST", "bedrocktest", ""),
+		Credentials:  credentials.NewStaticCredentialsProvider(id, secret, ""),
 		HTTPClient:   local,
 		Retryer:      aws.NopRetryer{}, // tests want to see every failure, and at once
 	}, func(o *bedrockruntime.Options) {

@@ -31,8 +31,8 @@
 //
 // Answers go the other way. An [llm.ProviderPart] of provider "aws.bedrock" goes out
 // as the block that it names, and an [llm.ProviderDelta] as the delta or, with Index
-// -1, as an event: that is how a test sends blocks and events that no client knows
-// yet. Parts of other providers, warnings, and usage before the end have no form on
+// -1, as an event: that is how a model sends blocks and events that no client knows
+// yet; a [Fault] can put them into any model's answer. Parts of other providers, warnings, and usage before the end have no form on
 // the wire and are left out. Arguments of a tool that are not valid JSON go out as a
 // JSON string. A raw stop reason is kept where it is one of Bedrock's. Input tokens
 // exclude the cached ones, as with Claude.
@@ -61,7 +61,8 @@
 //	}
 //
 // A [Fault] throttles, fails, delays, stalls, corrupts, breaks a stream off with an
-// exception, and cuts an answer at any byte with any [Ending].
+// exception, puts events or blocks of its own into an answer ([Frame]), and cuts an
+// answer at any byte with any [Ending].
 //
 // # What it checks
 //
@@ -69,14 +70,41 @@
 // formats and ranges of Converse; no blank text and no empty message; tool results
 // that match the calls before them; tool configuration where tools are used; input
 // and schemas that are objects; document names; cache points. Refusals have Bedrock's
-// own messages where they are known. A request must be signed, but the signature is
-// not verified.
+// own messages where they are known.
+//
+// Where the model's family is known, from the id in the request or from
+// [Options].Profile, a request must also be as the family wants it, by the data of its
+// [bedrock.Profile]:
+//
+//	messages    roles alternate; who speaks first and last; system prompts and
+//	            messages; no white space at the end of a prefill
+//	tools       none; in streams; forced, also while the model reasons; ids, short
+//	            and unique; strict tools, how many, and the dialect of their schemas;
+//	            structured output
+//	results     what stands beside them, and where; media, JSON, status, nothing
+//	reasoning   the fields that ask for it, budgets, efforts; reasoning leads the turn
+//	            that goes on; signatures; what is not taken back
+//	settings    temperature, top_p and top_k, alone and beside reasoning; maxTokens;
+//	            stop sequences
+//	media       kinds, S3, roles, number and size
+//	cache       sections; beside tools; after reasoning, documents and video; lifetimes
+//	            and their order
+//	counting    whether CountTokens is served at all; never for the id of a profile
+//
+// Set Options.Profile in a test of one family's requests, and change what you want to
+// see refused. The rules read the profile's data and share no code with the adapter in
+// package bedrock, so that each proves the other.
+//
+// A request must be signed. With [Options].Keys the signature is verified: the key, the
+// scope, the date to within five minutes, the headers that it must cover, and the
+// signature itself. Presigned URLs and bearer tokens are refused then.
 //
 // # What it does not do
 //
-// It does not check what depends on the model: roles that alternate, who speaks first
-// and last, media, limits of size and number. It knows no guardrails, and does not
-// serve InvokeModel.
+// It knows no guardrails, counts no tokens against a context window, does not look into
+// images and documents, and cannot tell a true signature of reasoning from an invented
+// one. It does not mind ids that can only be called through an inference profile, and
+// does not serve InvokeModel.
 //
 // # AWS clients for Go
 //

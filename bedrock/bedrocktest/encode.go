@@ -10,11 +10,17 @@ import (
 // provider is Bedrock's name in package llm.
 const provider = "aws.bedrock"
 
-// encodeResponse writes a response as Converse answers.
-func encodeResponse(r *llm.Response, since time.Time) jsonText {
+// encodeResponse writes a response as Converse answers, with the blocks that a fault
+// puts in, which are in order.
+func encodeResponse(r *llm.Response, since time.Time, insert []Frame) jsonText {
+	blocks := encodeBlocks(r.Message.Content)
+	for i, f := range insert {
+		at := i + min(max(f.At, 0), len(blocks)-i)
+		blocks = slices.Insert(blocks, at, obj(f.Name, jsonText(f.Payload)))
+	}
 	return obj(
 		"metrics", metrics(r.Latency, since),
-		"output", obj("message", obj("content", arr(encodeBlocks(r.Message.Content)), "role", "assistant")),
+		"output", obj("message", obj("content", arr(blocks), "role", "assistant")),
 		"serviceTier", serviceTier(r.Usage),
 		"stopReason", stopReason(r.StopReason, r.RawStopReason, len(r.ToolCalls()) > 0),
 		"usage", encodeUsage(r.Usage))

@@ -28,7 +28,10 @@ var exceptions = []exception{
 	{name: "AccessDeniedException", status: 403, message: "You don't have access to the model with the specified model ID."},
 	{name: "ConflictException", status: 400, message: "The request conflicts with the state of the resource."},
 	{name: "ExpiredTokenException", status: 403, message: "The security token included in the request is expired"},
+	{name: "IncompleteSignatureException", status: 403, message: "The request signature does not conform to AWS standards."},
 	{name: "InternalServerException", status: 500, message: "The system encountered an unexpected error during processing. Try your request again."},
+	{name: "InvalidSignatureException", status: 403, message: "The request signature we calculated does not match the signature you provided. " +
+		"Check your AWS Secret Access Key and signing method. Consult the service documentation for details."},
 	{name: "MissingAuthenticationTokenException", status: 403, message: "Missing Authentication Token"},
 	{name: "ModelErrorException", status: 424, message: "The model returned an error while processing the request."},
 	{name: "ModelNotReadyException", status: 429, message: "Model is not ready for inference. Wait and try your request again."},

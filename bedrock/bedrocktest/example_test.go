@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 
+	"github.com/parley-sdk/parley/bedrock"
 	"github.com/parley-sdk/parley/bedrock/bedrocktest"
 	"github.com/parley-sdk/parley/llm"
 )
@@ -123,4 +124,22 @@ func ExampleFault() {
 	// ended: ModelStreamErrorException: The model broke off.
 	// Pieces of eight!
 	// ended: <nil>
+}
+
+// Whatever the request calls the model, it is one that takes no temperature.
+func ExampleOptions_profile() {
+	profile := bedrock.ProfileFor("anthropic.claude-opus-4-8")
+	profile.Sampling = bedrock.SamplingNone
+	server := bedrocktest.NewServer(parrot{}, &bedrocktest.Options{Profile: profile})
+	defer server.Close()
+
+	_, err := server.Client().Converse(context.Background(), &bedrockruntime.ConverseInput{
+		ModelId:         aws.String("my.model"),
+		Messages:        question,
+		InferenceConfig: &types.InferenceConfiguration{Temperature: aws.Float32(0.5)},
+	})
+	if refused, ok := errors.AsType[*types.ValidationException](err); ok {
+		fmt.Println(refused.ErrorMessage())
+	}
+	// Output: The model returned the following errors: `temperature` is deprecated for this model.
 }

@@ -3,6 +3,7 @@ package bedrocktest
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -30,6 +31,10 @@ type Fault struct {
 	Exception string
 	After     int
 
+	// Insert puts pieces of its own between those of the model's answer: events into
+	// a stream, content blocks into a whole answer.
+	Insert []Frame
+
 	// CutAt breaks the body off after that many bytes, in the manner of Ending; a
 	// shorter body is sent whole, and then broken off. nil = is not cut.
 	CutAt  *int
@@ -42,6 +47,19 @@ type Fault struct {
 	// FlipBit inverts one bit of the body. Bit 0 is the highest of the first byte.
 	// nil = inverts none.
 	FlipBit *int
+}
+
+// Frame is a piece of an answer that goes out as it is, whether or not it makes sense
+// there: an event, delta or block that no client knows, or one too many.
+type Frame struct {
+	// At is how many of the model's own events or blocks come before it; the first
+	// event is messageStart. Beyond the end is the end.
+	At int
+	// Name is the event's, such as "contentBlockDelta", or the block's only key, such
+	// as "text".
+	Name string
+	// Payload is the event's payload, or the block's value. It need not be JSON.
+	Payload string
 }
 
 // Ending is how a connection ends after [Fault.CutAt].
@@ -73,8 +91,8 @@ const (
 	EndShort
 )
 
-// normal is the fault with places below 0 made 0, no bit below 0, and a status that
-// net/http can send as the last of a response.
+// normal is the fault with places below 0 made 0, no bit below 0, frames in order, and
+// a status that net/http can send as the last of a response.
 func (f Fault) normal() Fault {
 	if f.CutAt != nil {
 		f.CutAt = new(max(0, *f.CutAt))
@@ -85,6 +103,8 @@ func (f Fault) normal() Fault {
 	if f.Status != 0 && (f.Status < 200 || f.Status > 999) {
 		f.Status = http.StatusInternalServerError
 	}
+	f.Insert = slices.Clone(f.Insert)
+	slices.SortStableFunc(f.Insert, func(a, b Frame) int { return cmp.Compare(a.At, b.At) })
 	if f.FlipBit != nil && *f.FlipBit < 0 {
 		f.FlipBit = nil
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/parley-sdk/parley/bedrock/bedrocktest"
 	"github.com/parley-sdk/parley/llm"
@@ -329,5 +330,57 @@ func TestFaultNegative(t *testing.T) {
 		if len(got) != c.frames {
 			t.Errorf("%+v: %v", c.fault, got)
 		}
+	}
+}
+
+// Frames go out as they are, between the model's events and at the end.
+func TestFaultInsert(t *testing.T) {
+	insert := []bedrocktest.Frame{
+		{At: 99, Name: "late", Payload: `{"a": 1}`},
+		{At: 2, Name: "contentBlockDelta", Payload: `{"contentBlockIndex":0,"delta":{"hologram":{"w":1}}}`},
+		{At: -1, Name: "first", Payload: `not JSON`},
+		{At: 2, Name: "brandNew", Payload: ``},
+	}
+	s := faulty(t, says(hello), bedrocktest.Fault{Insert: insert})
+	got := frames(t, post(t, s, "/model/m/converse-stream", helloBody).Body)
+	var names []string
+	for _, f := range got {
+		names = append(names, f.name)
+	}
+	want := []string{"first", "messageStart", "contentBlockDelta", "contentBlockDelta", "brandNew", "contentBlockStop", "messageStop", "metadata", "late"}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Error(diff)
+	}
+	if got[0].payload != "not JSON" || got[3].payload != insert[1].Payload || got[8].payload != `{"a": 1}` {
+		t.Error(got)
+	}
+
+	// They do not count for an exception, and come before it.
+	s = faulty(t, says(hello), bedrocktest.Fault{Insert: insert, Exception: "ThrottlingException", After: 2})
+	got = frames(t, post(t, s, "/model/m/converse-stream", helloBody).Body)
+	if len(got) != 6 || got[4].name != "brandNew" || got[5].name != "throttlingException" {
+		t.Error(got)
+	}
+	// The real client sees what it does not know.
+	events, err := collect(t.Context(), faulty(t, says(hello), bedrocktest.Fault{Insert: insert[1:2]}).Client())
+	if err != nil || len(events) != 6 || events[2].(*types.ConverseStreamOutputMemberContentBlockDelta).Value.Delta != nil {
+		t.Error(events, err)
+	}
+}
+
+// In a whole answer they are blocks.
+func TestFaultInsertBlocks(t *testing.T) {
+	two := &llm.Response{Message: llm.Assistant(llm.Text("a"), llm.Text("b")), StopReason: llm.StopEndTurn}
+	fault := bedrocktest.Fault{Insert: []bedrocktest.Frame{
+		{At: 1, Name: "hologram", Payload: `{"w":  1}`}, {At: 1, Name: "beam", Payload: `[]`}, {At: 7, Name: "end", Payload: `0`}, {Name: "start", Payload: `null`},
+	}}
+	got := read(t, post(t, faulty(t, says(two), fault), "/model/m/converse", helloBody))
+	want := `"content":[{"start":null},{"text":"a"},{"hologram":{"w":  1}},{"beam":[]},{"text":"b"},{"end":0}]`
+	if !strings.Contains(got, want) {
+		t.Errorf("%s in\n%s", want, got)
+	}
+	got = read(t, post(t, faulty(t, says(&llm.Response{}), fault), "/model/m/converse", helloBody))
+	if want = `"content":[{"start":null},{"hologram":{"w":  1}},{"beam":[]},{"end":0}]`; !strings.Contains(got, want) {
+		t.Errorf("%s in\n%s", want, got)
 	}
 }

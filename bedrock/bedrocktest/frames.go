@@ -2,6 +2,7 @@ package bedrocktest
 
 import (
 	"bytes"
+	"math"
 
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream"
 )
@@ -12,24 +13,40 @@ const eventStreamType = "application/vnd.amazon.eventstream"
 type frames struct {
 	a       *answer
 	encoder *eventstream.Encoder
-	events  int // sent so far
+	events  int     // of the model, sent so far
+	insert  []Frame // those of the fault that are still to come
 }
 
 func newFrames(a *answer) *frames {
 	a.begin(200, eventStreamType, -1)
 	a.flush()
-	return &frames{a: a, encoder: eventstream.NewEncoder()}
+	return &frames{a: a, encoder: eventstream.NewEncoder(), insert: a.fault.Insert}
 }
 
 // event sends an event. It sends the exception that the request's fault wants in
 // its place, or after it, when its turn has come.
 func (f *frames) event(name string, payload jsonText) error {
+	if err := f.inserts(f.events); err != nil {
+		return err
+	}
 	fault := &f.a.fault
 	if fault.Exception != "" && f.events >= fault.After {
 		return f.exception(newException(fault.Exception, fault.Message))
 	}
 	f.events++
 	return f.frame("event", name, payload)
+}
+
+// inserts sends the frames of the fault that come after that many events.
+func (f *frames) inserts(events int) error {
+	for len(f.insert) > 0 && f.insert[0].At <= events {
+		next := f.insert[0]
+		f.insert = f.insert[1:]
+		if err := f.frame("event", next.Name, jsonText(next.Payload)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // exception sends an exception, which ends the stream.
@@ -44,6 +61,9 @@ func (f *frames) exception(e *exception) error {
 
 // end is called where the stream has run to its end.
 func (f *frames) end() {
+	if f.inserts(math.MaxInt) != nil {
+		return
+	}
 	if fault := &f.a.fault; fault.Exception != "" {
 		_ = f.exception(newException(fault.Exception, fault.Message))
 	}

@@ -26,7 +26,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // the client left half-way
 	}
-	refused := q.read()
+	refused := q.read(&s.opts)
 	n := s.record(Wire{Op: q.op, ModelID: q.id, Path: r.URL.EscapedPath(), Proto: r.Proto,
 		Header: r.Header, Body: q.body, Request: q.neutral})
 
@@ -95,7 +95,7 @@ func serveConverse(a *answer, model llm.Model, req *llm.Request, since time.Time
 	case resp == nil:
 		newException("InternalServerException", "bedrocktest: the model gave neither a response nor an error").write(a)
 	default:
-		a.whole(http.StatusOK, encodeResponse(resp, since))
+		a.whole(http.StatusOK, encodeResponse(resp, since, a.fault.Insert))
 	}
 }
 

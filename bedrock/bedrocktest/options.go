@@ -1,8 +1,11 @@
 package bedrocktest
 
 import (
+	"maps"
 	"net/http"
 	"time"
+
+	"github.com/parley-sdk/parley/bedrock"
 )
 
 // Options configures a [Server]. The zero value is what most tests want.
@@ -15,6 +18,17 @@ type Options struct {
 	// once for every request, with no lock held: n counts the requests from 0, in
 	// the order of [Server.Wire], and r has its body to be read.
 	Fault func(n int, r *http.Request) *Fault
+
+	// Profile says what the model can do, whatever the request calls it: what the
+	// profile does not allow is refused, with Bedrock's words where they are known.
+	// nil is [bedrock.ProfileFor] the id in the request; where that knows no family,
+	// only what holds for all models is checked. It is copied.
+	Profile *bedrock.Profile
+
+	// Keys are the access keys that the server knows, by id, with their secrets.
+	// Signatures are then verified, [Server.Client] signs with the first id in order,
+	// and bearer tokens are refused. nil takes any signature. It is copied.
+	Keys map[string]string
 
 	// Latency is the time between having read a request and answering it. 0 is a
 	// millisecond, below 0 is none. Without it, AWS SDK clients for Go other than
@@ -29,4 +43,13 @@ type Options struct {
 	// [Server.Wire] are empty. It is for servers that run long and for benchmarks:
 	// a record holds the whole body.
 	Forget bool
+}
+
+// own is a copy that the caller cannot change.
+func (o Options) own() Options {
+	if o.Profile != nil {
+		o.Profile = new(*o.Profile)
+	}
+	o.Keys = maps.Clone(o.Keys)
+	return o
 }

@@ -67,7 +67,7 @@ var modelIDs = regexp.MustCompile(`^[a-zA-Z0-9_.:/-]+$`)
 
 // read turns the body into a neutral request, or says why Bedrock would refuse it.
 // A request that only a rule refuses is read all the same.
-func (q *request) read() *exception {
+func (q *request) read(o *Options) *exception {
 	switch mediaType, _, _ := mime.ParseMediaType(q.r.Header.Get("Content-Type")); {
 	case q.op == "":
 		return newException("UnknownOperationException", "")
@@ -84,6 +84,9 @@ func (q *request) read() *exception {
 		return invalid("1 validation error detected: Value at 'body' failed to satisfy constraint: "+
 			"Member must have length less than or equal to %d", maxBody)
 	}
+	if e := o.authenticate(q); e != nil {
+		return e
+	}
 	body := parse(q.body)
 	if body == nil {
 		return newException("SerializationException", "The request is not valid JSON.")
@@ -99,5 +102,5 @@ func (q *request) read() *exception {
 		q.size = len(body.text)
 	}
 	q.neutral = decode(body)
-	return newCall(q.id, body).check()
+	return newCall(q.op, q.id, o.profile(q.id), body).check()
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"net/http"
 	"testing"
+
+	"github.com/parley-sdk/parley/bedrock"
 )
 
 // Whatever is sent, the server reads it or refuses it, and what it reads is a request
@@ -25,7 +27,9 @@ func FuzzRequest(f *testing.F) {
 			return
 		}
 		req := decode(n)
-		newCall(someID, n).check()
+		for _, profile := range []*bedrock.Profile{nil, {}, {Family: "claude", Reasoning: bedrock.ReasoningBudget, StrictTools: true, StructuredOutput: true}} {
+			newCall("Converse", someID, profile, n).check()
+		}
 		for _, m := range req.Messages {
 			if blocks := arr(encodeBlocks(m.Content)); parse(blocks) == nil {
 				t.Errorf("not JSON: %s", blocks)
@@ -71,7 +75,7 @@ func BenchmarkReadImage(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		q := request{r: r, op: "Converse", id: someID, body: body}
-		if e := q.read(); e != nil {
+		if e := q.read(&Options{}); e != nil {
 			b.Fatal(e.message)
 		}
 	}

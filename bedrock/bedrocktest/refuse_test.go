@@ -91,6 +91,8 @@ func TestRefusals(t *testing.T) {
 		{"tool choice", with(strings.Replace(tools, `]}`, `],"toolChoice":{"tool":{"name":"g"}}}`, 1)), invalid, "not one of toolConfig.tools"},
 		{"tool choice", with(strings.Replace(tools, `]}`, `],"toolChoice":{}}`, 1)), invalid, "ToolChoice object at toolConfig.toolChoice must set one of the following keys: auto, any, tool."},
 
+		{"P15", with(strings.Replace(tools, `]}`, `],"toolChoice":{"none":{}}}`, 1)), invalid, "ToolChoice object at toolConfig.toolChoice must set one of the following keys: auto, any, tool."},
+
 		{"P37", content(`{"text":"a"},{"reasoningContent":{"reasoningText":{"text":"a"}}}`), invalid, "User messages cannot contain reasoning content."},
 		{"parameters", with(`"inferenceConfig":{"maxTokens":0}`), invalid, "Value '0' at 'inferenceConfig.maxTokens' " + broken + "Member must have value greater than or equal to 1"},
 		{"parameters", with(`"inferenceConfig":{"temperature":1.5}`), invalid, "Member must have value less than or equal to 1"},
@@ -107,8 +109,12 @@ func TestRefusals(t *testing.T) {
 		{"P53", with(strings.Replace(tools, `[`, `[{"cachePoint":{"type":"default"}},`, 1)), invalid, "There is nothing available to cache."},
 		{"P54", content(`{"text":"a"}` + strings.Repeat(`,{"cachePoint":{"type":"default"}}`, 5)), invalid, "A maximum of 4 blocks with cache_control may be provided. Found 5."},
 		{"ttl", content(`{"text":"a"},{"cachePoint":{"type":"default","ttl":"2h"}}`), invalid, "Member must satisfy enum value set: [5m, 1h]"},
+		{"P58", content(`{"text":"a"},{"guardContent":{"text":{"text":" "}}}`), invalid, "The text field in the GuardrailConverseTextBlock object at messages.0.content.1.guardContent.text is blank."},
+		{"P58", with(`"system":[{"guardContent":{"text":{"text":""}}}]`), invalid, "at system.0.guardContent.text is blank"},
 		{"schema", with(`"outputConfig":{"textFormat":{"type":"json_schema","structure":{"jsonSchema":{"schema":"{"}}}}`), invalid, "is not valid JSON"},
 		{"metadata", with(`"requestMetadata":{}`), invalid, "Member must have length greater than or equal to 1"},
+		{"metadata", with(`"requestMetadata":{` + entries(17) + `}`), invalid, "'requestMetadata' " + broken + "Member must have length less than or equal to 16"},
+		{"paths", with(`"additionalModelResponseFieldPaths":["/a","/b","/c","/d","/e","/f","/g","/h","/i","/j","/k"]`), invalid, "Member must have length less than or equal to 10"},
 		{"tier", with(`"serviceTier":{"type":"fast"}`), invalid, "Member must satisfy enum value set: [priority, default, flex, reserved]"},
 	} {
 		for _, op := range []string{"converse", "converse-stream"} {
@@ -116,6 +122,14 @@ func TestRefusals(t *testing.T) {
 			checkError(t, c.rule, resp, 400, c.exception, c.message)
 		}
 	}
+}
+
+func entries(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf(`"k%d":"v"`, i))
+	}
+	return strings.Join(all, ",")
 }
 
 func checkError(t *testing.T, what string, resp *http.Response, status int, exception, message string) {
@@ -147,6 +161,9 @@ func TestAccepted(t *testing.T) {
 		"all tools answered":  talk(userHi, calls, answers),
 		"results besides":     talk(userHi, calls, strings.TrimSuffix(answers, `]}`)+`,{"text":"so"}]}`),
 		"the provider's call": talk(userHi, strings.NewReplacer(`"input":{}`, `"input":{},"type":"server_tool_use"`).Replace(calls)),
+		"guard content":       content(`{"guardContent":{"text":{"text":"a"}}},{"guardContent":{"image":{"format":"png","source":{"bytes":"AA=="}}}}`),
+		"tool choice":         with(strings.Replace(tools, `]}`, `],"toolChoice":{"auto":{}}}`, 1)),
+		"tags and paths":      with(`"requestMetadata":{` + entries(16) + `},"additionalModelResponseFieldPaths":["/a","/b","/c","/d","/e","/f","/g","/h","/i","/j"]`),
 		"white space":         " \n\t" + helloBody + "\r\n ",
 		"escapes":             content(`{"te\u0078t":"a\"\\\ud83d\ude00"}`),
 	} {

@@ -1,11 +1,17 @@
 package bedrocktest
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/parley-sdk/parley/bedrock"
+)
 
 // call is one request as the rules see it: a request that has its shape.
 type call struct {
+	op      string
 	modelID string
-	body    *node // of Converse; of CountTokens what stands under input.converse
+	profile *bedrock.Profile // nil where nothing is known of the model
+	body    *node            // of Converse; of CountTokens what stands under input.converse
 	turns   []turn
 }
 
@@ -22,8 +28,8 @@ type block struct {
 	at   path  // where it stands in the request
 }
 
-func newCall(modelID string, body *node) *call {
-	c := &call{modelID: modelID, body: body}
+func newCall(op, modelID string, profile *bedrock.Profile, body *node) *call {
+	c := &call{op: op, modelID: modelID, profile: profile, body: body}
 	for i, m := range body.get("messages").items() {
 		c.turns = append(c.turns, turn{m.get("role").string(), blocksOf(m.get("content"), path{}.key("messages").index(i).key("content"))})
 	}
@@ -74,17 +80,22 @@ func (c *call) lists() [][]block {
 	return lists
 }
 
-// rules are what Bedrock demands of any request beyond its shape, whatever the
-// model. The first that is broken refuses the request. pitfall is its number in the
-// project's list of pitfalls; "" where the list has none.
-var rules = []struct {
+// rule is a check of a request. pitfall is its number in the project's list of
+// pitfalls; "" where the list has none.
+type rule struct {
 	pitfall string
 	check   func(*call) *exception
-}{
+}
+
+// rules are what Bedrock demands of any request beyond its shape, whatever the
+// model. What a model demands is in familyRules. P18, P19, most of P45 and the
+// ranges of settings are in the shapes.
+var rules = []rule{
 	{"", promptARN},
 	{"P02", someMessage},
 	{"P05", noEmptyContent},
 	{"P04", noBlankText},
+	{"P58", noEmptyGuardContent},
 	{"P14", toolConfigForTools},
 	{"P17", objectInput},
 	{"P16", objectResult},
@@ -92,6 +103,7 @@ var rules = []struct {
 	{"P13", noStrayResult},
 	{"P21", objectSchema},
 	{"", uniqueTools},
+	{"P15", knownToolChoice},
 	{"", chosenToolExists},
 	{"P37", noUserReasoning},
 	{"P50", documentNames},
@@ -99,10 +111,16 @@ var rules = []struct {
 	{"P53", somethingToCache},
 	{"P54", fewCachePoints},
 	{"", outputSchema},
+	{"P70", countedByBareID},
 }
 
+// check returns the first rule's refusal, or nil.
 func (c *call) check() *exception {
-	for _, r := range rules {
+	all := rules
+	if c.profile != nil {
+		all = slices.Concat(rules, familyRules)
+	}
+	for _, r := range all {
 		if e := r.check(c); e != nil {
 			return e
 		}

@@ -22,9 +22,11 @@ func promptARN(c *call) *exception {
 	return nil
 }
 
+const startWithUser = "A conversation must start with a user message. Try again with a conversation that starts with a user message."
+
 func someMessage(c *call) *exception {
 	if len(c.turns) == 0 && !promptARNs.MatchString(c.modelID) {
-		return invalid("A conversation must start with a user message. Try again with a conversation that starts with a user message.")
+		return invalid(startWithUser)
 	}
 	return nil
 }
@@ -64,10 +66,26 @@ func noBlankText(c *call) *exception {
 	return nil
 }
 
+func noEmptyGuardContent(c *call) *exception {
+	for _, blocks := range c.lists() {
+		for _, b := range blocks {
+			text := b.v.get("text")
+			if b.kind == "guardContent" && text != nil && strings.TrimSpace(text.get("text").string()) == "" {
+				return invalid("The text field in the GuardrailConverseTextBlock object at %s.guardContent.text is blank. Add text to the text field, and try again.", b.at)
+			}
+		}
+	}
+	return nil
+}
+
+// userReasoning is also what Bedrock says of reasoning in the model's own turns, where
+// the model takes none back.
+const userReasoning = "User messages cannot contain reasoning content. Please remove the reasoning content and try again."
+
 func noUserReasoning(c *call) *exception {
 	for _, t := range c.turns {
 		if t.role == "user" && len(t.of("reasoningContent")) > 0 {
-			return invalid("User messages cannot contain reasoning content. Please remove the reasoning content and try again.")
+			return invalid(userReasoning)
 		}
 	}
 	return nil
@@ -99,4 +117,19 @@ func outputSchema(c *call) *exception {
 		return invalid("The value at outputConfig.textFormat.structure.jsonSchema.schema is not valid JSON.")
 	}
 	return nil
+}
+
+// geoIDs are those of inference profiles that AWS made: "us.anthropic.…". An unknown
+// first segment may be a vendor.
+var geoIDs = regexp.MustCompile(`^(us|us-gov|eu|apac|jp|au|ca|in|sa|amer|global)\.[^.]+\.`)
+
+func countedByBareID(c *call) *exception {
+	if c.op == "CountTokens" && geoIDs.MatchString(c.modelID) {
+		return cannotCount()
+	}
+	return nil
+}
+
+func cannotCount() *exception {
+	return invalid("The provided model doesn't support counting tokens.")
 }

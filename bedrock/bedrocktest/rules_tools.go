@@ -116,6 +116,15 @@ func uniqueTools(c *call) *exception {
 	return nil
 }
 
+// knownToolChoice is for those who look for a "none": a union takes any member that a
+// later service may have, but this one is asked for by people of today.
+func knownToolChoice(c *call) *exception {
+	if kind, _ := c.body.get("toolConfig").get("toolChoice").member(); kind == "none" {
+		return invalid("ToolChoice object at toolConfig.toolChoice must set one of the following keys: auto, any, tool.")
+	}
+	return nil
+}
+
 func chosenToolExists(c *call) *exception {
 	kind, v := c.body.get("toolConfig").get("toolChoice").member()
 	name := v.get("name").string()

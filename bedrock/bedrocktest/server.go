@@ -47,7 +47,7 @@ func NewServer(model llm.Model, opts *Options) *Server {
 func Listen(model llm.Model, opts *Options) (*Server, error) {
 	s := &Server{model: model}
 	if opts != nil {
-		s.opts = *opts
+		s.opts = opts.own()
 	}
 	addr := s.opts.Addr
 	if addr == "" {
@@ -71,7 +71,7 @@ func Listen(model llm.Model, opts *Options) (*Server, error) {
 	s.http.Protocols.SetHTTP1(true)
 	s.http.Protocols.SetUnencryptedHTTP2(true)
 	s.local = newLocalClient(strings.TrimPrefix(s.URL, "http://"), s.opts.HTTP2)
-	s.client = newClient(s.URL, s.local)
+	s.client = newClient(s.URL, s.local, s.opts.Keys)
 
 	s.busy.Go(func() { _ = s.http.Serve(listener{tcp.(*net.TCPListener)}) }) // it ends with Close
 	return s, nil
@@ -128,8 +128,8 @@ func (s *Server) Close() {
 
 // Client returns an AWS client for this server, always the same. It can reach
 // nothing else: whatever the endpoint, it dials this server, and its HTTPClient says
-// so with a method LocalOnly(). It signs with made-up credentials, takes nothing
-// from the environment, does not retry, and is cured of the fault of the SDK that
+// so with a method LocalOnly(). It signs with made-up credentials, or with one of
+// [Options].Keys, takes nothing from the environment, does not retry, and is cured of the fault of the SDK that
 // the package's documentation tells of.
 //
 // The SDK's stream decoder is not safe for concurrent streams on one client (a data

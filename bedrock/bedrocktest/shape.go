@@ -150,8 +150,7 @@ func (c *checker) object(s *shape, n *node, at path) {
 		case s.kind == unionKind:
 			// A member of a later version of the service: the model gets it as it is.
 		default:
-			c.refuse(invalid("Malformed input request: %s: extraneous key [%s] is not permitted, "+
-				"please reformat your input and try again.", at.pointer(), key))
+			c.refuse(extraneous(at, key))
 		}
 	}
 	if s.kind == unionKind && set != 1 {
@@ -211,6 +210,11 @@ func (c *checker) breach(n *node, at path, format string, args ...any) {
 		value = "Value '" + strings.Trim(string(n.text), `"`) + "'"
 	}
 	c.broken = append(c.broken, fmt.Sprintf("%s at '%s' failed to satisfy constraint: %s", value, at.members(), fmt.Sprintf(format, args...)))
+}
+
+func extraneous(at path, key string) *exception {
+	return invalid("Malformed input request: %s: extraneous key [%s] is not permitted, "+
+		"please reformat your input and try again.", at.pointer(), key)
 }
 
 func (c *checker) refuse(e *exception) {

@@ -1,0 +1,111 @@
+package bedrock
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// answerOf puts an answer into the form that the application asked for: the document
+// that a tool took is its text.
+func (c *call) answerOf(r *llm.Response) (*llm.Response, error) {
+	if c.draft.answer != "" {
+		c.takeDocument(r)
+	}
+	if err := c.checkOutput(r.Text(), r.StopReason); err != nil {
+		return r, err
+	}
+	return r, nil
+}
+
+// takeDocument makes text of the call that holds the document. What the model said
+// besides is no part of it.
+func (c *call) takeDocument(r *llm.Response) {
+	var document *llm.TextPart
+	rest := slices.DeleteFunc(slices.Clone(r.Message.Content), func(p llm.Part) bool {
+		call, ok := p.(*llm.ToolCallPart)
+		if !ok || call.Name != c.draft.answer {
+			return false
+		}
+		if document == nil {
+			document = llm.Text(string(call.Input) + call.Malformed)
+		}
+		return true
+	})
+	if document == nil {
+		return
+	}
+	rest = slices.DeleteFunc(rest, func(p llm.Part) bool { return kindOf(p) == text })
+	r.Message.Content = append(rest, document)
+	if r.StopReason == llm.StopToolUse && len(r.ToolCalls()) == 0 {
+		r.StopReason = llm.StopEndTurn
+	}
+}
+
+// checkOutput holds the text of an answer to the schema of the request. An answer that
+// calls tools, or that was refused, is not the document yet.
+func (c *call) checkOutput(text string, stop llm.StopReason) error {
+	schema := c.schema
+	if schema == nil {
+		return nil
+	}
+	why := ""
+	switch stop {
+	case llm.StopToolUse, llm.StopContentFilter, llm.StopRefusal, llm.StopPause:
+		return nil
+	case llm.StopMaxTokens, llm.StopContextWindow:
+		why = "the answer was cut short before the document was whole"
+	default:
+		why = violation(schema, text)
+	}
+	if why == "" {
+		return nil
+	}
+	return &llm.Error{Code: llm.ErrMalformedOutput, Message: why, Retryable: new(true)}
+}
+
+// violation says why a text is not JSON that satisfies the schema. It quotes neither.
+func violation(schema json.RawMessage, text string) string {
+	var document any
+	if err := json.Unmarshal([]byte(text), &document); err != nil {
+		return "the answer is not JSON, though output asked for it"
+	}
+	var s jsonschema.Schema
+	if err := json.Unmarshal(schema, &s); err != nil {
+		return "" // a dialect that only the model knows
+	}
+	resolved, err := s.Resolve(nil)
+	if err != nil {
+		return ""
+	}
+	if resolved.Validate(document) != nil {
+		return "the answer does not satisfy the schema of output"
+	}
+	return ""
+}
+
+// checked is the consumer of a stream, whose end is held to the schema.
+func (c *call) checked(yield func(llm.Event, error) bool, fail func(error) error) func(llm.Event, error) bool {
+	if c.schema == nil {
+		return yield
+	}
+	var text strings.Builder
+	return func(ev llm.Event, err error) bool {
+		switch ev := ev.(type) {
+		case *llm.TextDelta:
+			text.WriteString(ev.Text)
+		case *llm.Finish:
+			if err := c.checkOutput(text.String(), ev.StopReason); err != nil {
+				if yield(&llm.UsageUpdate{Usage: ev.Usage}, nil) {
+					yield(nil, fail(err))
+				}
+				return false
+			}
+		}
+		return yield(ev, err)
+	}
+}

@@ -1,0 +1,58 @@
+package bedrock
+
+import "github.com/parley-sdk/parley/llm"
+
+// rules are run in this order. The numbers are those of the project's list of
+// pitfalls, the sources of which are reports of what the service answered.
+var rules = []rule{
+	// What the family cannot do at all.
+	{"P49", "not on Converse", "the request is refused", 0, notOnConverse},
+	{"", "refused media", "images, documents, video or audio that the family refuses are an error", media | documents, refusedMedia},
+	{"P11", "no system prompt", "a system prompt goes in front of the first user message where the family takes none", 0, noSystemPrompt},
+	{"P10", "system messages", "leading ones join the system prompt, later ones become user messages", systemMessage, systemMessages},
+
+	// What is in the messages.
+	{"P09", "foreign parts", "parts of other providers, and of kinds that the AWS SDK does not know, are left out", native, foreignParts},
+	{"P34 P35 P36 P37", "reasoning", "only signed reasoning of the same vendor goes back, and it leads its message", reasoning, replayReasoning},
+	{"", "media of the assistant", "generated media goes back only to families that take it", media | documents, assistantMedia},
+	{"P59", "citations", "those of other providers, of search results, and of kinds that the AWS SDK does not know are left out", text, replayCitations},
+	{"P17", "malformed arguments", "arguments that are no JSON object are sent as text within one", calls, malformedArguments},
+	{"P14 P15", "tools withheld", "without tools, or with the choice none, calls and results become text", 0, withheldTools},
+	{"P16 P29 P30", "tool results", "what the family does not take in a tool result is told in text, or goes after it", results, toolResults},
+	{"P04 P06 P07", "blank text", "blank text is left out", text | results | native, blankText},
+	{"P05", "empty messages", "messages without content are left out", 0, emptyMessages},
+
+	// Their order.
+	{"P01", "alternation", "messages of the same role in a row become one", 0, alternate},
+	{"P12 P13", "calls and results", "results without a call become text, calls without a result get one that says so, and results come first", calls | results, pairResults},
+	{"P31", "empty tool results", "they say that they are empty", results, emptyResults},
+	{"P28", "beside tool results", "what cannot stand beside results goes into a message of its own", results, besideResults},
+	{"P50 P51", "documents", "names are made valid and unique, and a text stands beside them", documents | results, documentNames},
+	{"P52 P53 P54 P55 P56", "cache points", "those that cannot stand where they are move or are left out, and lifetimes never grow", cachePoints, cachePointPlaces},
+	{"P02", "first message", "a user message is put before an assistant's", 0, firstMessage},
+	{"P03 P08", "last message", "an assistant's is an error where the family does not continue it; else its text ends without white space", 0, lastMessage},
+
+	// Tools.
+	{"", "no tools", "tools are refused where the family has none", tools, refusedTools},
+	{"P18", "tool names", "names that Bedrock refuses are replaced, and put back in the answer", tools | calls, toolNames},
+	{"P20", "call ids", "ids that the family refuses are replaced", calls | results, callIDs},
+	{"P21", "tool schemas", "a schema says that it is of an object", tools, toolSchemas},
+	{"", "structured output", "without native support a tool takes the document", 0, structuredOutput},
+	{"P21", "strict schemas", "strict is dropped where the family has none; else schemas lose what strict mode refuses", 0, strictSchemas},
+	{"P15", "tool choice", "a forced call that the family does not know is an error", tools, toolChoice},
+	{"P22", "streamed tools", "a stream is served from Converse where the family does not stream calls", 0, streamedTools},
+
+	// Parameters.
+	{"P43", "max tokens", "more than the family's maximum is clamped", 0, maxTokens},
+	{"P38 P39", "reasoning parameters", "reasoning is asked for in the family's way", 0, reasoningParameters},
+	{"P41 P42 P44", "sampling", "what the family refuses is dropped, and values are brought into range", 0, samplingParameters},
+	{"P45", "stop sequences", "those that the family refuses are dropped", 0, stopSequences},
+	{"", "metadata", "tags that Bedrock refuses are dropped", 0, metadata},
+}
+
+// notOnConverse refuses models that other operations serve.
+func notOnConverse(d *draft) {
+	if d.profile.NoConverse {
+		d.refuse(llm.ErrUnsupported, nil, "model", "Converse does not serve this model")
+	}
+}

@@ -1,0 +1,154 @@
+package bedrock
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// refusedMedia refuses what the family does not read: without it the question would be
+// another one.
+func refusedMedia(d *draft) {
+	p := d.profile
+	check := func(part llm.Part, at location, field string) {
+		no, what, uri := false, "", ""
+		switch part := part.(type) {
+		case *llm.DocumentPart:
+			no, what, uri = p.NoDocuments, "documents", part.URI
+		case *llm.MediaPart:
+			uri = part.URI
+			switch kind, _, _ := strings.Cut(mediaTypeOf(part.MediaType, part.Data), "/"); kind {
+			case "image":
+				no, what = p.NoImages, "images"
+			case "video":
+				no, what = p.NoVideo, "video"
+			case "audio":
+				no, what = p.NoAudio, "audio"
+			}
+		}
+		if no {
+			d.refuse(llm.ErrUnsupported, at, field, "the model takes no %s", what)
+		} else if uri != "" && p.NoS3 {
+			d.refuse(llm.ErrUnsupported, at, field, "the model takes no S3 URIs: send the bytes instead")
+		}
+	}
+	for _, t := range d.turns {
+		if t.role == llm.RoleAssistant {
+			continue // left out below
+		}
+		for _, it := range t.items {
+			check(it.part, it.at, "")
+			if r, ok := it.part.(*llm.ToolResultPart); ok {
+				for i, c := range r.Content {
+					check(c, it.at, fmt.Sprintf("content[%d]", i))
+				}
+			}
+		}
+	}
+}
+
+// assistantMedia leaves out media of the assistant, which most models refuse.
+func assistantMedia(d *draft) {
+	if d.profile.AssistantMedia {
+		return
+	}
+	d.edit(media|documents, func(t *turn, it item) ([]item, bool) {
+		if t.role != llm.RoleAssistant {
+			return nil, false
+		}
+		d.changed(llm.WarningDropped, it.at, "", "left out: the model takes no media back")
+		return nil, true
+	})
+}
+
+func isImage(p llm.Part) bool {
+	m, ok := p.(*llm.MediaPart)
+	return ok && strings.HasPrefix(mediaTypeOf(m.MediaType, m.Data), "image/")
+}
+
+func isVideo(p *llm.MediaPart) bool {
+	return strings.HasPrefix(mediaTypeOf(p.MediaType, p.Data), "video/")
+}
+
+// maxDocumentName is the length of a document's name, in characters.
+// Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_DocumentBlock.html
+const maxDocumentName = 200
+
+// documentNames makes names valid and unique, in the order of the documents, and puts
+// a text beside documents that have none.
+func documentNames(d *draft) {
+	taken := make(map[string]bool)
+	rename := func(p *llm.DocumentPart) (*llm.DocumentPart, string) {
+		name, why := safeDocumentName(p.Name), "characters, spaces or a length that Bedrock refuses are replaced"
+		if taken[name] {
+			why = "a name that another document has gets a number"
+		}
+		for n := 2; taken[name]; n++ {
+			suffix := fmt.Sprintf(" (%d)", n)
+			base := safeDocumentName(p.Name)
+			name = strings.TrimSpace(base[:min(len(base), maxDocumentName-len(suffix))]) + suffix
+		}
+		taken[name] = true
+		if name == p.Name {
+			return p, ""
+		}
+		mended := *p
+		mended.Name = name
+		return &mended, why
+	}
+	d.edit(documents|results, func(t *turn, it item) ([]item, bool) {
+		switch p := it.part.(type) {
+		case *llm.DocumentPart:
+			now, why := rename(p)
+			if now == p {
+				return nil, false
+			}
+			d.changed(llm.WarningRepaired, it.at, "name", "%s", why)
+			return it.with(now), true
+		case *llm.ToolResultPart:
+			return d.editResult(it, p, func(c llm.Part) (llm.Part, string) {
+				if doc, ok := c.(*llm.DocumentPart); ok {
+					return rename(doc)
+				}
+				return c, ""
+			})
+		}
+		return nil, false
+	})
+	for i := range d.turns {
+		t := &d.turns[i]
+		if at := slices.IndexFunc(t.items, func(it item) bool { return kindOf(it.part) == documents }); at >= 0 && !holds(t.items, text) {
+			d.changed(llm.WarningRepaired, t.items[at].at, "", "a text is put before it, since Bedrock takes no documents without one")
+			t.items = slices.Insert(slices.Clone(t.items), at, item{part: llm.Text(filler), at: t.items[at].at})
+		}
+	}
+}
+
+// safeDocumentName is a name with only letters, digits, single spaces, hyphens,
+// underscores, parentheses and square brackets.
+func safeDocumentName(s string) string {
+	var b strings.Builder
+	space := false
+	for _, r := range s {
+		switch {
+		case r == ' ' || unicode.IsSpace(r):
+			space = b.Len() > 0
+			continue
+		case r >= 0x80, !isName(string(r), 1) && !strings.ContainsRune("()[]", r):
+			r = '-'
+		}
+		if space {
+			b.WriteByte(' ')
+			space = false
+		}
+		b.WriteRune(r)
+	}
+	name := strings.TrimSpace(b.String()[:min(b.Len(), maxDocumentName)])
+	if name == "" {
+		return "document"
+	}
+	return name
+}

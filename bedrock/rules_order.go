@@ -1,0 +1,218 @@
+package bedrock
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// filler stands where Bedrock wants a message and the application has none.
+const filler = "."
+
+// noSystemPrompt puts the system prompt where a family reads it that has no place for
+// one.
+func noSystemPrompt(d *draft) {
+	if !d.profile.NoSystem || len(d.system) == 0 {
+		return
+	}
+	d.changed(llm.WarningDowngraded, nil, "system", "the model takes no system prompt: it is put in front of the first user message")
+	first := slices.IndexFunc(d.turns, func(t turn) bool { return t.role == llm.RoleUser })
+	if first < 0 {
+		d.turns = slices.Insert(slices.Clone(d.turns), 0, turn{role: llm.RoleUser, items: d.system})
+	} else {
+		d.turns[first].items = slices.Concat(d.system, d.turns[first].items)
+	}
+	d.system = nil
+}
+
+// systemMessages finds a place for instructions within the conversation. Only those
+// that lead it can join the system prompt: others would change its prefix, and caches
+// would miss.
+func systemMessages(d *draft) {
+	if d.profile.SystemMessages {
+		return
+	}
+	lead := 0
+	for lead < len(d.turns) && d.turns[lead].role == llm.RoleSystem && !d.profile.NoSystem {
+		if holds(d.turns[lead].items, ^(text | cachePoints)) {
+			break
+		}
+		d.changed(llm.WarningRepaired, d.turns[lead], "", "it joins the system prompt")
+		d.system = slices.Concat(d.system, d.turns[lead].items)
+		lead++
+	}
+	d.turns = d.turns[lead:]
+	for i, t := range d.turns {
+		if t.role != llm.RoleSystem || changesTools(t) {
+			continue
+		}
+		d.changed(llm.WarningDowngraded, t, "role", "the model takes no system messages within a conversation: it becomes a user message")
+		d.turns[i].role = llm.RoleUser
+	}
+}
+
+// changesTools says whether a system message adds or removes tools, which no other
+// message can.
+func changesTools(t turn) bool {
+	return slices.ContainsFunc(t.items, func(it item) bool {
+		p, ok := it.part.(*llm.ProviderPart)
+		return ok && (p.Kind == "toolAddition" || p.Kind == "toolRemoval")
+	})
+}
+
+// alternate makes one message of those that follow each other with the same role.
+func alternate(d *draft) {
+	var out []turn
+	for i, t := range d.turns {
+		if i == 0 || d.turns[i-1].role != t.role || t.role == llm.RoleSystem {
+			if out != nil {
+				out = append(out, t)
+			}
+			continue
+		}
+		if out == nil {
+			out = append(make([]turn, 0, len(d.turns)), d.turns[:i]...)
+		}
+		d.changed(llm.WarningRepaired, t, "", "it joins the message before it, which has the same role")
+		last := &out[len(out)-1]
+		last.items = slices.Concat(last.items, t.items)
+	}
+	if out != nil {
+		d.turns = out
+	}
+}
+
+// pairResults gives every call exactly one result, in the next message and at its
+// front.
+func pairResults(d *draft) {
+	for i := 0; i < len(d.turns) && d.err == nil; i++ {
+		var open []*llm.ToolCallPart
+		if i > 0 {
+			open = callsOf(d.turns[i-1])
+		}
+		if len(open) > 0 || holds(d.turns[i].items, results) {
+			d.answerCalls(&d.turns[i], open)
+		}
+		if asked := callsOf(d.turns[i]); len(asked) > 0 && i == len(d.turns)-1 {
+			d.refuse(llm.ErrInvalidRequest, d.turns[i], "content", "the conversation ends with a tool call: add a user message with its result")
+		}
+	}
+}
+
+// answerCalls puts the results of the calls in front of a user's turn.
+func (d *draft) answerCalls(t *turn, open []*llm.ToolCallPart) {
+	var answers, rest []item
+	done := make(map[string]bool, len(open))
+	for _, it := range t.items {
+		p, ok := it.part.(*llm.ToolResultPart)
+		switch {
+		case !ok:
+			rest = append(rest, it)
+		case !slices.ContainsFunc(open, func(c *llm.ToolCallPart) bool { return c.ID == p.CallID }):
+			d.changed(llm.WarningRepaired, it.at, "", "a result without a call in the message before it becomes text")
+			rest = append(rest, resultAsText(it, p, "")...)
+		case done[p.CallID]:
+			d.changed(llm.WarningDropped, it.at, "", "a second result of the same call is left out")
+		default:
+			done[p.CallID] = true
+			answers = append(answers, it)
+		}
+	}
+	at := location{"messages", t.index, -1}
+	for _, c := range open {
+		if !done[c.ID] {
+			done[c.ID] = true
+			d.changed(llm.WarningRepaired, at, "", "a call without a result gets one that says so")
+			p := &llm.ToolResultPart{CallID: c.ID, Name: c.Name, IsError: d.profile.ToolResultStatus, Content: []llm.Part{llm.Text("error: the call was interrupted, and has no result")}}
+			answers = append(answers, item{part: p, at: at})
+		}
+	}
+	if !slices.EqualFunc(t.items, slices.Concat(answers, rest), func(a, b item) bool { return a.part == b.part }) {
+		if len(answers) > 0 && len(rest) > 0 && len(answers)+len(rest) == len(t.items) {
+			d.changed(llm.WarningRepaired, at, "", "tool results are moved to the front")
+		}
+		t.items = slices.Concat(answers, rest)
+	}
+}
+
+func callsOf(t turn) []*llm.ToolCallPart {
+	var out []*llm.ToolCallPart
+	for _, it := range t.items {
+		if p, ok := it.part.(*llm.ToolCallPart); ok {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// besideResults puts what the family does not take beside tool results into a message
+// of its own, after one of the assistant's: two of the user's would count as one.
+func besideResults(d *draft) {
+	if d.profile.BesideToolResult == BesideAny {
+		return
+	}
+	stays := func(it item) bool {
+		switch kindOf(it.part) {
+		case results, cachePoints:
+			return true
+		case text:
+			return d.profile.BesideToolResult == BesideText
+		case media:
+			return d.profile.BesideToolResult == BesideText && isImage(it.part)
+		case native:
+			p, ok := it.part.(*llm.ProviderPart)
+			return ok && p.Kind == guardContent && d.profile.BesideToolResult == BesideText
+		}
+		return false
+	}
+	for i := 0; i < len(d.turns); i++ {
+		t := d.turns[i]
+		if t.role != llm.RoleUser || !holds(t.items, results) || !slices.ContainsFunc(t.items, func(it item) bool { return !stays(it) }) {
+			continue
+		}
+		var beside, rest []item
+		for _, it := range t.items {
+			if stays(it) {
+				beside = append(beside, it)
+			} else {
+				d.changed(llm.WarningRepaired, it.at, "", "it goes into a message after that of the tool results")
+				rest = append(rest, it)
+			}
+		}
+		between := turn{llm.RoleAssistant, t.index, []item{{part: llm.Text(filler), at: rest[0].at}}}
+		d.turns = slices.Concat(d.turns[:i], []turn{{t.role, t.index, beside}, between, {t.role, t.index, rest}}, d.turns[i+1:])
+		i += 2
+	}
+}
+
+func firstMessage(d *draft) {
+	switch {
+	case len(d.turns) == 0 && !isPrompt(d.modelID):
+		d.refuse(llm.ErrInvalidRequest, nil, "messages", "empty, or with nothing that can be sent: add a user message")
+	case len(d.turns) > 0 && d.turns[0].role == llm.RoleAssistant && !d.profile.LeadingAssistant && !isPrompt(d.modelID):
+		d.changed(llm.WarningRepaired, d.turns[0], "", "a user message is put before it, since the model wants to be asked first")
+		first := turn{llm.RoleUser, 0, []item{{part: llm.Text(filler), at: location{"messages", 0, -1}}}}
+		d.turns = slices.Insert(slices.Clone(d.turns), 0, first)
+	}
+}
+
+func lastMessage(d *draft) {
+	if len(d.turns) == 0 || d.turns[len(d.turns)-1].role != llm.RoleAssistant {
+		return
+	}
+	t := &d.turns[len(d.turns)-1]
+	if !d.profile.Prefill {
+		d.refuse(llm.ErrInvalidRequest, t, "", "the model does not continue a message of the assistant: add a user message")
+		return
+	}
+	last := len(t.items) - 1
+	if p, ok := t.items[last].part.(*llm.TextPart); ok && p.Text != strings.TrimRightFunc(p.Text, unicode.IsSpace) {
+		d.changed(llm.WarningRepaired, t.items[last].at, "text", "white space at the end of the last message is cut")
+		mended := *p
+		mended.Text = strings.TrimRightFunc(p.Text, unicode.IsSpace)
+		t.items = slices.Clone(t.items)
+		t.items[last].part = &mended
+	}
+}

@@ -1,0 +1,101 @@
+package bedrock
+
+import (
+	"slices"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// structuredOutput has a tool take the document where the family has no native way: the
+// model is made to call it, or where it cannot be made, asked to.
+func structuredOutput(d *draft) {
+	o, p := d.req.Output, d.profile
+	if o == nil || p.StructuredOutput {
+		return
+	}
+	if p.NoTools {
+		d.warn("output", "the model has no structured output and no tools: it is asked in words")
+		d.instruct("Answer with nothing but JSON that satisfies this JSON Schema: " + string(o.Schema))
+		d.req.Output = nil
+		return
+	}
+	if doc, _ := parse(o.Schema); string(doc.get("type")) != `"object"` {
+		d.refuse(llm.ErrUnsupported, nil, "output.schema.type", "the model has no structured output, and a tool in its place takes objects only")
+		return
+	}
+	d.warn("output", "the model has no structured output: a tool takes the document")
+	d.answer = safeName(o.Name)
+	if o.Name == "" {
+		d.answer = "answer"
+	}
+	for slices.ContainsFunc(d.req.Tools, func(t llm.Tool) bool { return t.Name == d.answer }) {
+		d.answer = safeName(d.answer + "_")
+	}
+	t := llm.Tool{Name: d.answer, Description: o.Description, Schema: o.Schema}
+	if t.Description == "" {
+		t.Description = "Takes the answer. Call it once, when the answer is ready."
+	}
+	alone := len(d.req.Tools) == 0
+	d.req.Tools = append(slices.Clone(d.req.Tools), t)
+	free := p.ForcedToolWithReasoning || d.req.Reasoning == nil && !p.ReasoningOn
+	switch {
+	case d.req.ToolChoice.Mode == llm.ToolChoiceAny || d.req.ToolChoice.Mode == llm.ToolChoiceTool:
+	case free && alone && p.ToolChoiceTool:
+		d.req.ToolChoice = llm.ToolChoice{Mode: llm.ToolChoiceTool, Name: d.answer}
+	case free && p.ToolChoiceAny:
+		d.req.ToolChoice = llm.ToolChoice{Mode: llm.ToolChoiceAny}
+	default:
+		d.req.ToolChoice = llm.ToolChoice{}
+		d.instruct("Give your answer by calling the tool " + d.answer + ", and in no other way.")
+	}
+}
+
+// instruct adds to the system prompt, or where there can be none, to the last message.
+func (d *draft) instruct(text string) {
+	it := item{part: llm.Text(text), at: location{list: "system", i: len(d.req.System)}}
+	if !d.profile.NoSystem {
+		d.system = append(slices.Clone(d.system), it)
+		return
+	}
+	last := &d.turns[len(d.turns)-1]
+	last.items = append(slices.Clone(last.items), it)
+}
+
+// maxStrictTools is how many strict tools Bedrock takes.
+const maxStrictTools = 20
+
+// strictSchemas drops strict where the family has none, and brings schemas into the
+// dialect of strict mode. What a schema loses, answers are still held to: see
+// [call.checkOutput].
+func strictSchemas(d *draft) {
+	strict := 0
+	for i, t := range d.req.Tools {
+		if !t.Strict {
+			continue
+		}
+		at := location{list: "tools", i: i}
+		strict++
+		switch schema, changed := strictSchema(t.Schema); {
+		case !d.profile.StrictTools:
+			d.changed(llm.WarningDropped, at, "strict", "the model has no strict tools")
+			d.ownTools()
+			d.req.Tools[i].Strict = false
+		case strict > maxStrictTools:
+			d.changed(llm.WarningDropped, at, "strict", "Bedrock takes %d strict tools", maxStrictTools)
+			d.ownTools()
+			d.req.Tools[i].Strict = false
+		case changed:
+			d.changed(llm.WarningRepaired, at, "schema", "brought into the dialect of strict tools")
+			d.ownTools()
+			d.req.Tools[i].Schema = schema
+		}
+	}
+	if o := d.req.Output; o != nil && d.answer == "" {
+		if schema, changed := strictSchema(o.Schema); changed {
+			d.changed(llm.WarningRepaired, nil, "output.schema", "brought into the dialect of structured output; the answer is held to the whole schema")
+			own := *o
+			own.Schema = schema
+			d.req.Output = &own
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package bedrock
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// Budgets of reasoning, in tokens.
+// Source: https://docs.aws.amazon.com/bedrock/latest/userguide/claude-messages-extended-thinking.html
+const (
+	minBudget     = 1024
+	defaultBudget = 4096
+	answerTokens  = 4096 // left for the answer beside a budget, where MaxTokens says nothing
+)
+
+// budgets are what an effort comes to where the family takes a budget; the reverse
+// holds, too.
+var budgets = []struct {
+	effort string
+	tokens int
+}{{llm.EffortLow, 2048}, {llm.EffortMedium, 8192}, {llm.EffortHigh, 16384}, {llm.EffortMax, 32768}}
+
+// effortsByRank are all efforts of all families.
+var effortsByRank = []string{"between_tools", llm.EffortLow, llm.EffortMedium, llm.EffortHigh, "xhigh", llm.EffortMax}
+
+// reasoningParameters asks for reasoning in the family's way.
+func reasoningParameters(d *draft) {
+	r, p := d.req.Reasoning, d.profile
+	d.reasons = p.ReasoningOn
+	if own, on := d.ownReasoning(); own {
+		d.reasons = on
+		if r != nil {
+			d.changed(llm.WarningDropped, nil, "reasoning", "the additional fields of the options say it already")
+		}
+		return
+	}
+	if r == nil {
+		return
+	}
+	if r.Effort == llm.EffortNone {
+		d.reasoningOff()
+		return
+	}
+	why := ""
+	switch {
+	case p.Reasoning == ReasoningNone && p.ReasoningOn:
+		why = "the model always reasons, and takes no effort"
+	case p.Reasoning == ReasoningNone && p.Family == "":
+		why = "whether this model reasons is not known: set Options.Profile, as with ProfileFor the id of its foundation model"
+	case p.Reasoning == ReasoningNone:
+		why = "the model does not reason on request"
+	case forced(d.req.ToolChoice) && !p.ForcedToolWithReasoning:
+		why = "the model does not reason where a tool call is forced"
+	case p.Reasoning == ReasoningBudget && d.unledCalls():
+		why = "the calls that are being answered came without signed reasoning before them"
+	case p.Reasoning == ReasoningBudget && d.req.MaxTokens > 0 && d.req.MaxTokens <= minBudget:
+		why = "max_tokens leaves no room for the least budget, 1024"
+	}
+	if why != "" {
+		d.changed(llm.WarningDropped, nil, "reasoning", "%s", why)
+		return
+	}
+	d.reasons = true
+	switch p.Reasoning {
+	case ReasoningBudget:
+		d.budget(r)
+	case ReasoningAdaptive:
+		d.set("thinking", map[string]any{"type": "adaptive"})
+		if e := d.effort(r, ""); e != "" {
+			d.set("output_config.effort", e)
+		}
+	case ReasoningNova:
+		e := d.effort(r, llm.EffortMedium)
+		d.set("reasoningConfig", map[string]any{"type": "enabled", "maxReasoningEffort": e})
+		if e == llm.EffortHigh && p.NoMaxTokensAtHigh && d.req.MaxTokens > 0 {
+			d.changed(llm.WarningDropped, nil, "max_tokens", "the model takes none at effort high")
+			d.req.MaxTokens = 0
+		}
+	case ReasoningEffort:
+		def := ""
+		if !p.ReasoningOn {
+			def = llm.EffortHigh
+		}
+		if e := d.effort(r, def); e != "" {
+			d.set("reasoning_effort", e)
+		}
+	}
+}
+
+// ownReasoning says whether the application asks for reasoning in the additional
+// fields, and whether it turns it on.
+func (d *draft) ownReasoning() (own, on bool) {
+	if d.options == nil {
+		return false, false
+	}
+	doc, _ := parse(d.options.AdditionalFields)
+	for _, key := range []string{"thinking", "reasoningConfig"} {
+		if v := doc.get(key); !v.isNull() {
+			return true, string(v.get("type")) != `"disabled"`
+		}
+	}
+	return !doc.get("reasoning_effort").isNull() || !doc.get("reasoning_config").isNull(), true
+}
+
+func (d *draft) reasoningOff() {
+	p := d.profile
+	switch {
+	case !p.ReasoningOn:
+		return // so it is
+	case !p.ReasoningOff:
+		d.changed(llm.WarningDropped, nil, "reasoning", "the model always reasons")
+		return
+	}
+	d.reasons = false
+	switch p.Reasoning {
+	case ReasoningBudget, ReasoningAdaptive:
+		d.set("thinking", map[string]any{"type": "disabled"})
+	case ReasoningNova:
+		d.set("reasoningConfig", map[string]any{"type": "disabled"})
+	}
+}
+
+// budget asks with a number of tokens, which count against MaxTokens.
+func (d *draft) budget(r *llm.Reasoning) {
+	n := r.BudgetTokens
+	if n == 0 {
+		n = defaultBudget
+		for _, b := range budgets {
+			if b.effort == r.Effort {
+				n = b.tokens
+			}
+		}
+	}
+	if n < minBudget {
+		d.changed(llm.WarningClamped, nil, "reasoning.budget_tokens", "raised to the least that there is, %d", minBudget)
+		n = minBudget
+	}
+	if d.req.MaxTokens == 0 {
+		d.req.MaxTokens = n + answerTokens
+		if most := d.profile.MaxOutputTokens; most > 0 {
+			d.req.MaxTokens = min(d.req.MaxTokens, most)
+		}
+		d.changed(llm.WarningRepaired, nil, "max_tokens", "set to %d, since it must be greater than the budget of reasoning", d.req.MaxTokens)
+	} else if r.BudgetTokens == 0 {
+		n = min(n, max(d.req.MaxTokens/2, minBudget)) // ours leaves room for the answer
+	}
+	if most := d.req.MaxTokens - 1; n > most {
+		d.changed(llm.WarningClamped, nil, "reasoning.budget_tokens", "lowered to %d, since it counts against max_tokens", most)
+		n = most
+	}
+	d.set("thinking", map[string]any{"type": "enabled", "budget_tokens": n})
+}
+
+// effort is the nearest that the family takes, or def where none is asked for.
+func (d *draft) effort(r *llm.Reasoning, def string) string {
+	taken := strings.Fields(d.profile.Efforts)
+	asked := r.Effort
+	if asked == "" && r.BudgetTokens > 0 {
+		for _, b := range slices.Backward(budgets) {
+			if asked == "" || r.BudgetTokens <= b.tokens {
+				asked = b.effort
+			}
+		}
+		d.changed(llm.WarningDowngraded, nil, "reasoning.budget_tokens", "the model takes an effort, and no budget: %s", asked)
+	}
+	if asked == "" {
+		asked = def
+	}
+	if asked == "" || len(taken) == 0 || slices.Contains(taken, asked) {
+		return asked
+	}
+	rank := slices.Index(effortsByRank, asked)
+	nearest := taken[0]
+	for _, e := range taken {
+		if slices.Index(effortsByRank, e) <= rank {
+			nearest = e
+		}
+	}
+	if r.Effort != "" {
+		d.changed(llm.WarningClamped, nil, "reasoning.effort", "the model takes %s: the nearest is %s", strings.Join(taken, ", "), nearest)
+	}
+	return nearest
+}
+
+func forced(c llm.ToolChoice) bool {
+	return c.Mode == llm.ToolChoiceAny || c.Mode == llm.ToolChoiceTool
+}
+
+// unledCalls says whether the last message answers calls that no reasoning led.
+func (d *draft) unledCalls() bool {
+	n := len(d.turns)
+	if n < 2 || !holds(d.turns[n-1].items, results) {
+		return false
+	}
+	asked := d.turns[n-2].items
+	return len(asked) > 0 && kindOf(asked[0].part) != reasoning
+}

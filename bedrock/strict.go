@@ -1,0 +1,107 @@
+package bedrock
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+// strictUnknown are the keywords that strict mode refuses; so is minItems over 1.
+var strictUnknown = []string{"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "maxItems"}
+
+// strictSchema is a schema in the dialect of strict mode, and whether it is another
+// one: every object says that it has no other properties, and bounds of numbers and
+// lists are left out. The order of what is left stays, since models answer in it.
+func strictSchema(schema json.RawMessage) (json.RawMessage, bool) {
+	v, ok := parse(schema)
+	if !ok {
+		return schema, false
+	}
+	var s strictWriter
+	s.schema(v)
+	if !s.changed {
+		return schema, false
+	}
+	return s.out, true
+}
+
+type strictWriter struct {
+	out     []byte
+	changed bool
+}
+
+func (s *strictWriter) schema(v value) {
+	if v.isNull() || v[0] != '{' {
+		s.out = append(s.out, v...)
+		return
+	}
+	s.out = append(s.out, '{')
+	closed := string(v.get("type")) != `"object"` || !v.get("additionalProperties").isNull()
+	for key, member := range v.fields() {
+		name := string(key)
+		if slices.Contains(strictUnknown, name) || name == "minItems" && string(member) != "0" && string(member) != "1" {
+			s.changed = true
+			continue
+		}
+		s.key(name)
+		switch name {
+		case "additionalProperties":
+			if string(member) != "false" && string(v.get("type")) == `"object"` {
+				s.changed, member = true, value("false")
+			}
+			s.schema(member)
+		case "items", "not", "if", "then", "else", "contains":
+			s.schema(member)
+		case "properties", "$defs", "definitions", "patternProperties":
+			s.schemas(member)
+		case "anyOf", "allOf", "oneOf", "prefixItems":
+			s.list(member)
+		default:
+			s.out = append(s.out, member...)
+		}
+	}
+	if !closed {
+		s.changed = true
+		s.key("additionalProperties")
+		s.out = append(s.out, "false"...)
+	}
+	s.out = append(s.out, '}')
+}
+
+// schemas writes an object of schemas by name.
+func (s *strictWriter) schemas(v value) {
+	if v.isNull() || v[0] != '{' {
+		s.out = append(s.out, v...)
+		return
+	}
+	s.out = append(s.out, '{')
+	for key, member := range v.fields() {
+		s.key(string(key))
+		s.schema(member)
+	}
+	s.out = append(s.out, '}')
+}
+
+func (s *strictWriter) list(v value) {
+	if v.isNull() || v[0] != '[' {
+		s.out = append(s.out, v...)
+		return
+	}
+	s.out = append(s.out, '[')
+	for item := range v.items() {
+		if s.out[len(s.out)-1] != '[' {
+			s.out = append(s.out, ',')
+		}
+		s.schema(item)
+	}
+	s.out = append(s.out, ']')
+}
+
+// key writes the key of a member, as it stood in the text.
+func (s *strictWriter) key(raw string) {
+	if s.out[len(s.out)-1] != '{' {
+		s.out = append(s.out, ',')
+	}
+	s.out = append(s.out, '"')
+	s.out = append(s.out, raw...)
+	s.out = append(s.out, '"', ':')
+}
