@@ -42,11 +42,8 @@ func (c *call) prepare(ctx context.Context, req *llm.Request) (*bedrockruntime.C
 // encode checks and encodes the request.
 func (c *call) encode(ctx context.Context, req *llm.Request) (*bedrockruntime.ConverseInput, error) {
 	m := c.model
-	if err := m.usable(); err != nil {
+	if err := c.possible(ctx); err != nil {
 		return nil, err
-	}
-	if ctx == nil {
-		return nil, invalid("", "nil context")
 	}
 	var err error
 	if c.request, _, err = llm.OptionsFor[*RequestOptions](req); err != nil {
@@ -63,6 +60,17 @@ func (c *call) encode(ctx context.Context, req *llm.Request) (*bedrockruntime.Co
 	}
 	c.warnings, c.names = c.draft.warnings, c.draft.names
 	return m.encode(c.draft)
+}
+
+// possible says why the call cannot be made at all, if so.
+func (c *call) possible(ctx context.Context) error {
+	if err := c.model.usable(); err != nil {
+		return err
+	}
+	if ctx == nil {
+		return invalid("", "nil context")
+	}
+	return nil
 }
 
 // connect makes ready to send.

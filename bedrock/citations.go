@@ -78,6 +78,19 @@ func citation(c llm.Citation) (types.Citation, error) {
 	return out, nil
 }
 
+// CitationLocation returns where a citation points as the AWS SDK's own type, for
+// what the neutral fields lack, such as the domain of a web page. It is false for a
+// citation without a location, or of a kind that Bedrock does not have.
+func CitationLocation(c llm.Citation) (types.CitationLocation, bool) {
+	if len(c.Data) > 0 {
+		if own, err := nativeCitation(c.Data); err == nil && own.Location != nil {
+			return own.Location, true
+		}
+	}
+	own, err := citation(c)
+	return own.Location, err == nil && own.Location != nil
+}
+
 // int32Of is nil where n is, or where it does not fit.
 func int32Of(n *int) *int32 {
 	if n == nil || *n > math.MaxInt32 || *n < math.MinInt32 {
@@ -112,8 +125,12 @@ func (d *jsonDecoder) decodeCitation(raw value) llm.Citation {
 		case "sourceContent":
 			n := 0
 			for item := range v.items() {
-				c.Text += d.text(item.get("text"))
-				n++
+				kind, text := item.only()
+				if n++; string(kind) != "text" {
+					lossy = true
+					continue
+				}
+				c.Text += d.text(text)
 			}
 			lossy = lossy || n > 1
 		case "location":

@@ -133,7 +133,9 @@ func (d *jsonDecoder) decodeBlock(block value) llm.Part {
 			return p
 		}
 	case "citationsContent":
-		return d.decodeCitations(v)
+		if p := d.decodeCitations(v); p != nil {
+			return p
+		}
 	case "image":
 		if p := d.decodeImage(v); p != nil {
 			return p
@@ -196,10 +198,15 @@ func (d *jsonDecoder) decodeReasoning(v value) *llm.ReasoningPart {
 	return p
 }
 
-func (d *jsonDecoder) decodeCitations(v value) llm.Part {
+// decodeCitations reads text with citations; nil where it holds more than text.
+func (d *jsonDecoder) decodeCitations(v value) *llm.TextPart {
 	p := &llm.TextPart{Opaque: d.opaque()}
 	for item := range v.get("content").items() {
-		p.Text += d.text(item.get("text"))
+		kind, text := item.only()
+		if string(kind) != "text" {
+			return nil
+		}
+		p.Text += d.text(text)
 	}
 	for item := range v.get("citations").items() {
 		p.Citations = append(p.Citations, d.decodeCitation(item))
@@ -207,8 +214,12 @@ func (d *jsonDecoder) decodeCitations(v value) llm.Part {
 	return p
 }
 
-// decodeImage reads a generated image; nil where it holds none.
+// decodeImage reads a generated image; nil where it holds none, or says what went
+// wrong with it.
 func (d *jsonDecoder) decodeImage(v value) *llm.MediaPart {
+	if !v.get("error").isNull() {
+		return nil
+	}
 	p := &llm.MediaPart{MediaType: "image/" + d.text(v.get("format"))}
 	source := v.get("source")
 	switch kind, v := source.only(); string(kind) {
@@ -216,6 +227,7 @@ func (d *jsonDecoder) decodeImage(v value) *llm.MediaPart {
 		p.Data = d.bytes(v)
 	case "s3Location":
 		p.URI = d.text(v.get("uri"))
+		p.Opaque = ownedBy(d.text(v.get("bucketOwner")), d.modelID)
 	default:
 		return nil
 	}

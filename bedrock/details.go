@@ -42,11 +42,18 @@ func RawJSON(r *llm.Response) (json.RawMessage, bool) {
 // ResponseDetails is what Bedrock says of an answer that has no neutral form. Zero
 // fields were not sent.
 type ResponseDetails struct {
-	Guardrail        *types.GuardrailTraceAssessment // the guardrail's verdict, where a trace was asked for
+	Verdict          *GuardrailVerdict               // what guardrails decided; nil where the answer shows no sign of one
+	Guardrail        *types.GuardrailTraceAssessment // all of it, where a trace was asked for
 	InvokedModel     string                          // the model that a prompt router chose
 	ServiceTier      string                          // as served
 	Latency          string                          // of the performance configuration, as served
 	AdditionalFields json.RawMessage                 // what [RequestOptions.ResponseFieldPaths] asked for
+
+	// StopSequence is the sequence that ended the answer, where it was asked for: some
+	// models have it at "/stop_sequence", some at "/delta/stop_sequence". Ask for both.
+	StopSequence string
+
+	Trace json.RawMessage // the trace of guardrails and prompt routers as it was received
 }
 
 // Details returns Bedrock's details of an answer, of Generate and of a collected
@@ -59,6 +66,7 @@ func Details(r *llm.Response) (*ResponseDetails, bool) {
 	}
 	d := &jsonDecoder{}
 	details := &ResponseDetails{}
+	var stopReason string
 	for _, doc := range [][]byte{raw.body, raw.stop, raw.finale} {
 		v, _ := parse(doc)
 		for key, v := range v.fields() {
@@ -66,6 +74,11 @@ func Details(r *llm.Response) (*ResponseDetails, bool) {
 			case "trace":
 				details.InvokedModel = d.text(v.get("promptRouter").get("invokedModelId"))
 				details.Guardrail = decodeGuardrail(v)
+				if !v.isNull() {
+					details.Trace = v.clone()
+				}
+			case "stopReason":
+				stopReason = d.text(v)
 			case "serviceTier":
 				details.ServiceTier = d.text(v.get("type"))
 			case "performanceConfig":
@@ -73,10 +86,12 @@ func Details(r *llm.Response) (*ResponseDetails, bool) {
 			case "additionalModelResponseFields":
 				if !v.isNull() {
 					details.AdditionalFields = v.clone()
+					details.StopSequence = stopSequence(v)
 				}
 			}
 		}
 	}
+	details.Verdict = verdictOf(details.Guardrail, stopReason)
 	return details, true
 }
 
@@ -86,9 +101,29 @@ func decodeGuardrail(trace value) *types.GuardrailTraceAssessment {
 	}
 	out, err := decodeOutput([]byte(`{"trace":` + string(trace) + `}`))
 	if err != nil || out.Trace == nil {
-		return nil
+		return nil // the trace itself is kept
 	}
-	return out.Trace.Guardrail
+	g := out.Trace.Guardrail
+	for id, a := range g.InputAssessment {
+		withoutRepeats(&a)
+		g.InputAssessment[id] = a
+	}
+	for _, list := range g.OutputAssessments {
+		for i := range list {
+			withoutRepeats(&list[i])
+		}
+	}
+	return g
+}
+
+// stopSequence reads the sequence that ended an answer from the model's own fields.
+func stopSequence(fields value) string {
+	for _, v := range []value{fields.get("stop_sequence"), fields.get("delta").get("stop_sequence")} {
+		if s := v.appendString(nil); len(s) > 0 {
+			return string(s)
+		}
+	}
+	return ""
 }
 
 func rawOf(r *llm.Response) (*rawAnswer, bool) {

@@ -24,7 +24,9 @@
 // which [Profile] or [RequestOptions.AdditionalFields] is the way in.
 //
 // Features of Bedrock alone travel in [RequestOptions] and as [llm.ProviderPart]:
-// [GuardText], and any content block by its name in the Converse API. Blocks in an
+// [GuardText], [SearchResult], [ToolAddition] and others make them, and any content
+// block can be written by its name in the Converse API; docs/bedrock.md lists where
+// each member of the API is found. Blocks in an
 // answer that the neutral vocabulary lacks come back as such parts, also those of
 // tools that Bedrock runs itself, and can be sent back.
 //
@@ -33,6 +35,11 @@
 // Usage counts cached tokens as part of the input, as [llm.Usage] wants it, whichever
 // way the model counts. [Details] has the guardrail's verdict, the prompt router's
 // choice and more, [Output] the SDK's own type, [RawJSON] the bytes.
+//
+// # Guardrails
+//
+// [RequestOptions.Guardrail] applies one to a call, and a [GuardrailClient] asks for a
+// verdict without a model.
 //
 // # Errors
 //

@@ -14,12 +14,16 @@ import (
 // encoder writes a draft as a Converse request. It only reads the former.
 type encoder struct {
 	modelID string
-	inlined int // bytes of inline media so far, in base64
+	inlined int    // bytes of inline media so far, in base64
+	owner   string // of the S3 buckets; "" is the caller
 }
 
 // encode returns the Converse request of a draft.
 func (m *Model) encode(d *draft) (*bedrockruntime.ConverseInput, error) {
 	e := &encoder{modelID: m.modelID}
+	if d.options != nil {
+		e.owner = d.options.BucketOwner
+	}
 	in, err := e.input(d)
 	if err != nil {
 		return nil, err
@@ -179,8 +183,14 @@ func (e *encoder) options(in *bedrockruntime.ConverseInput, d *draft) error {
 	if name, ok := o.invalidUTF8(); ok {
 		return invalid("options."+name, "invalid UTF-8")
 	}
-	if g := o.Guardrail; g != nil {
-		in.GuardrailConfig = &types.GuardrailConfiguration{GuardrailIdentifier: &g.ID, GuardrailVersion: &g.Version, Trace: types.GuardrailTrace(g.Trace)}
+	if in.GuardrailConfig, err = o.Guardrail.config(); err != nil {
+		return within(err, "options.guardrail")
+	}
+	if o.Effort != "" {
+		if in.OutputConfig == nil {
+			in.OutputConfig = &types.OutputConfig{}
+		}
+		in.OutputConfig.Effort = &o.Effort
 	}
 	if o.ServiceTier != "" {
 		in.ServiceTier = &types.ServiceTier{Type: types.ServiceTierType(o.ServiceTier)}

@@ -1,6 +1,7 @@
 package bedrock
 
 import (
+	"cmp"
 	"encoding/base64"
 	"strings"
 
@@ -51,12 +52,17 @@ func mediaTypeOf(stated string, data []byte) string {
 	return strings.ToLower(strings.TrimSpace(stated))
 }
 
-// s3Location reads a URI that Bedrock can fetch: s3://bucket/key.
-func s3Location(uri string) (types.S3Location, error) {
+// s3Location reads a URI that Bedrock can fetch: s3://bucket/key. An owner of the
+// bucket comes before that of the request.
+func (e *encoder) s3Location(uri, owner string) (types.S3Location, error) {
 	if !strings.HasPrefix(uri, "s3://") {
 		return types.S3Location{}, unsupported("uri", "Bedrock reads s3:// only: send the bytes instead")
 	}
-	return types.S3Location{Uri: &uri}, nil
+	loc := types.S3Location{Uri: &uri}
+	if owner = cmp.Or(owner, e.owner); owner != "" {
+		loc.BucketOwner = &owner
+	}
+	return loc, nil
 }
 
 // media encodes a media part as an image, video or audio block.
@@ -84,7 +90,7 @@ func (e *encoder) imageSource(p *llm.MediaPart) (types.ImageSource, error) {
 	if p.URI == "" {
 		return &types.ImageSourceMemberBytes{Value: p.Data}, e.inline(len(p.Data))
 	}
-	loc, err := s3Location(p.URI)
+	loc, err := e.s3Location(p.URI, bucketOwner(p.Opaque))
 	return &types.ImageSourceMemberS3Location{Value: loc}, err
 }
 
@@ -92,7 +98,7 @@ func (e *encoder) videoSource(p *llm.MediaPart) (types.VideoSource, error) {
 	if p.URI == "" {
 		return &types.VideoSourceMemberBytes{Value: p.Data}, e.inline(len(p.Data))
 	}
-	loc, err := s3Location(p.URI)
+	loc, err := e.s3Location(p.URI, bucketOwner(p.Opaque))
 	return &types.VideoSourceMemberS3Location{Value: loc}, err
 }
 
@@ -100,7 +106,7 @@ func (e *encoder) audioSource(p *llm.MediaPart) (types.AudioSource, error) {
 	if p.URI == "" {
 		return &types.AudioSourceMemberBytes{Value: p.Data}, e.inline(len(p.Data))
 	}
-	loc, err := s3Location(p.URI)
+	loc, err := e.s3Location(p.URI, bucketOwner(p.Opaque))
 	return &types.AudioSourceMemberS3Location{Value: loc}, err
 }
 
@@ -129,7 +135,7 @@ func (e *encoder) document(p *llm.DocumentPart) (types.DocumentBlock, error) {
 	}
 	switch {
 	case p.URI != "":
-		loc, err := s3Location(p.URI)
+		loc, err := e.s3Location(p.URI, "")
 		block.Source = &types.DocumentSourceMemberS3Location{Value: loc}
 		return block, err
 	case p.Text != "" && p.Cite:

@@ -22,14 +22,19 @@ import (
 // decoder. It is the one way from JSON to the SDK's unions.
 func decodeOutput(body []byte) (*bedrockruntime.ConverseOutput, error) {
 	protocol, op := converseProtocol()
-	resp := &smithyhttp.Response{Response: &http.Response{
-		StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-	}}
 	out := &bedrockruntime.ConverseOutput{}
-	if err := protocol.DeserializeResponse(context.Background(), op, bedrockruntime.TypeRegistry, resp, out); err != nil {
+	if err := deserialize(protocol, op, body, out); err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// deserialize reads the answer of an operation into the SDK's type for it.
+func deserialize(protocol *restjson1.Protocol, op *smithy.OperationSchema, body []byte, out smithy.Deserializable) error {
+	resp := &smithyhttp.Response{Response: &http.Response{
+		StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+	}}
+	return protocol.DeserializeResponse(context.Background(), op, bedrockruntime.TypeRegistry, resp, out)
 }
 
 // encodeBlock writes a content block as the SDK would send it.
@@ -101,12 +106,31 @@ func sameJSON(a, b []byte) bool {
 
 // providerBlock encodes a block that only Bedrock knows.
 func providerBlock(p *llm.ProviderPart) (types.ContentBlock, error) {
-	return nativeBlock(p.Kind, p.Data)
+	if p.Kind == resultJSON {
+		return nil, unsupported("kind", "JSON stands in a tool result of Bedrock only")
+	}
+	block, err := nativeBlock(p.Kind, p.Data)
+	if err == nil && withoutSource(block) {
+		return nil, unsupported("data", "holds no media, which Bedrock does not take")
+	}
+	return block, err
+}
+
+// withoutSource says whether a block is of media that came to nothing: the model says
+// so in an answer, and the SDK refuses it in a request.
+func withoutSource(block types.ContentBlock) bool {
+	switch b := block.(type) {
+	case *types.ContentBlockMemberImage:
+		return b.Value.Source == nil
+	case *types.ContentBlockMemberAudio:
+		return b.Value.Source == nil
+	}
+	return false
 }
 
 // providerResultContent encodes such a block within a tool result.
 func providerResultContent(p *llm.ProviderPart) (types.ToolResultContentBlock, error) {
-	if p.Kind == "json" {
+	if p.Kind == resultJSON {
 		text, err := canonical(p.Data)
 		if err != nil || len(text) == 0 || text[0] != '{' {
 			return nil, invalid("data", "Bedrock takes a JSON object only")

@@ -31,7 +31,8 @@ type Options struct {
 }
 
 // RequestOptions are the settings of a request that only Bedrock understands. Put a
-// pointer into [llm.Request.Options]. Zero fields are not sent.
+// pointer into [llm.Request.Options]. Zero fields are not sent. Words are sent as they
+// are: of one that it does not know, Bedrock says so.
 //
 // Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
 type RequestOptions struct {
@@ -42,6 +43,14 @@ type RequestOptions struct {
 	AdditionalFields   json.RawMessage   `json:"additional_fields,omitempty"`    // an object: parameters of the model that Converse has no field for
 	ResponseFieldPaths []string          `json:"response_field_paths,omitempty"` // JSON pointers to what [Details] shall return of the model's own answer
 
+	// Effort is the outputConfig.effort of Converse, as it is: "low", "medium", "high",
+	// "xhigh" or "max" where the model has it. [llm.Request.Reasoning] is the neutral way.
+	Effort string `json:"effort,omitempty"`
+
+	// BucketOwner is the AWS account that owns the buckets of the request's s3:// URIs.
+	// Empty: they are the caller's own. [S3Media] says it for one part.
+	BucketOwner string `json:"bucket_owner,omitempty"`
+
 	// ClientOptions are applied to the AWS client for this call: another region,
 	// credentials, a header. They come after Parley's own, before its transport.
 	ClientOptions []func(*bedrockruntime.Options) `json:"-"`
@@ -50,7 +59,7 @@ type RequestOptions struct {
 // invalidUTF8 names a field that holds invalid UTF-8, which the SDK would change.
 func (o *RequestOptions) invalidUTF8() (field string, found bool) {
 	texts := map[string][]string{"service_tier": {o.ServiceTier}, "latency": {o.Latency}, "response_field_paths": o.ResponseFieldPaths,
-		"additional_fields": {string(o.AdditionalFields)}}
+		"additional_fields": {string(o.AdditionalFields)}, "effort": {o.Effort}, "bucket_owner": {o.BucketOwner}}
 	if g := o.Guardrail; g != nil {
 		texts["guardrail"] = []string{g.ID, g.Version, g.Trace, g.StreamMode}
 	}

@@ -149,7 +149,8 @@ func (d *streamDecoder) finish(lost string) {
 // kept even where the payload cannot be read.
 func (d *streamDecoder) exception(f frame) error {
 	text := string(f.message)
-	if v, ok := parse(f.payload); ok {
+	v, ok := parse(f.payload)
+	if ok {
 		for _, key := range []string{"message", "Message"} {
 			if s := v.get(key).appendString(nil); len(s) > 0 {
 				text = string(s)
@@ -161,7 +162,14 @@ func (d *streamDecoder) exception(f frame) error {
 	case "throttlingexception":
 		return &types.ThrottlingException{Message: message}
 	case "modelstreamerrorexception":
-		return &types.ModelStreamErrorException{Message: message}
+		e := &types.ModelStreamErrorException{Message: message}
+		if s := v.get("originalMessage").appendString(nil); len(s) > 0 {
+			e.OriginalMessage = new(string(s))
+		}
+		if n, ok := v.get("originalStatusCode").count(); ok && n <= math.MaxInt32 {
+			e.OriginalStatusCode = new(int32(n))
+		}
+		return e
 	case "internalserverexception":
 		return &types.InternalServerException{Message: message}
 	case "serviceunavailableexception":

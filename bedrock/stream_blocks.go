@@ -3,6 +3,7 @@ package bedrock
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 
 	"github.com/parley-sdk/parley/llm"
 )
@@ -21,6 +22,7 @@ type block struct {
 	kind    string   // of a native call: "toolUse" or "toolResult"
 	input   bool     // arguments of a call have come
 	cited   bool
+	failed  bool   // an image that is none: start then holds all that came of it
 	stopped bool   // but kept open: a call without arguments, see close
 	data    []byte // of a native call: its arguments, or the elements of a result, joined by commas
 }
@@ -194,14 +196,23 @@ func (d *streamDecoder) reasoningDelta(index int, v value) bool {
 
 // imageDelta yields a piece of an image; false says that it is something else.
 func (d *streamDecoder) imageDelta(b *block, v value) bool {
-	if _, ok := b.part.(*llm.MediaPart); !ok {
+	part, ok := b.part.(*llm.MediaPart)
+	if !ok {
 		return false
 	}
 	p := d.decodeImage(v)
-	if p == nil {
+	switch {
+	case b.index < 0 && (p == nil || b.failed):
+		if b.failed = true; len(b.start)+len(v) > maxNative || v[0] != '{' {
+			d.note("an image that is not one")
+			return true
+		}
+		b.start = joinObjects(b.start, v)
+		return true
+	case p == nil:
 		return false
-	}
-	if b.index < 0 {
+	case b.index < 0:
+		part.Opaque = p.Opaque
 		d.start(b)
 	}
 	d.emit(&llm.MediaDelta{Index: b.index, Data: p.Data, URI: p.URI})
@@ -236,7 +247,7 @@ func (d *streamDecoder) close(b block, broke bool) {
 	case b.kind != "":
 		b.part = &llm.ProviderPart{Provider: Provider, Kind: b.kind, Data: b.nativeData()}
 		d.start(&b)
-	case b.index < 0: // an image of which nothing came
+	case b.index < 0: // an image of which nothing came, or an error
 		b.part = &llm.ProviderPart{Provider: Provider, Kind: "image", Data: b.start}
 		d.start(&b)
 	}
@@ -263,12 +274,17 @@ func (b *block) nativeData() json.RawMessage {
 			v = string(text)
 		}
 	}
-	head := bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(b.start), []byte("}")))
-	sep := ","
-	if bytes.HasSuffix(head, []byte("{")) {
-		sep = ""
+	return joinObjects(b.start, []byte(`{"`+member+`":`+v+"}"))
+}
+
+// joinObjects puts the members of two objects into one.
+func joinObjects(a, b []byte) json.RawMessage {
+	head := bytes.TrimSpace(bytes.TrimSuffix(bytes.TrimSpace(a), []byte("}")))
+	tail := bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimSpace(b), []byte("{")))
+	if !bytes.HasSuffix(head, []byte("{")) && !bytes.HasPrefix(tail, []byte("}")) {
+		head = append(bytes.Clone(head), ',')
 	}
-	return json.RawMessage(string(head) + sep + `"` + member + `":` + v + "}")
+	return slices.Concat(head, tail)
 }
 
 // begin starts a part and returns its block.
