@@ -20,7 +20,10 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
-func TestMain(m *testing.M) { os.Exit(leak.Run(m)) }
+func TestMain(m *testing.M) {
+	os.Unsetenv("AWS_BEARER_TOKEN_BEDROCK") // as the program's text advises
+	os.Exit(leak.Run(m))
+}
 
 // A tool loop through the server, as a program would run it.
 func TestServe(t *testing.T) {
