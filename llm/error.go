@@ -113,7 +113,7 @@ func (e *Error) text(outer Code) string {
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(s)
+		b.WriteString(printable(s))
 	}
 	code := e.Code.Error()
 	if e.Code == outer {
@@ -144,6 +144,14 @@ func (e *Error) text(outer Code) string {
 		return ErrUnknown.Error()
 	}
 	return b.String()
+}
+
+// printable is s, quoted where it holds what does not print, such as a line break.
+func printable(s string) string {
+	if q := strconv.Quote(s); q != `"`+s+`"` {
+		return q
+	}
+	return s
 }
 
 // token is s where it looks like an id or a name, and else "…": it came from a server,

@@ -104,6 +104,7 @@ func TestErrorText(t *testing.T) {
 		{&llm.Error{Code: llm.ErrInvalidRequest, Message: "Value 'SECRET' at 'messages' failed"}, "invalid request: Value '…' at '…' failed"},
 		{&llm.Error{Err: secret}, "unknown"},
 		{&llm.Error{Code: llm.ErrInternal, RequestID: "my SECRET prompt", RawCode: strings.Repeat("x", 200)}, "internal (…, request id …)"},
+		{&llm.Error{Code: llm.ErrNotFound, Op: "count tokens", Provider: "p", Model: "m\nERROR: forged"}, `p count tokens "m\nERROR: forged": not found`},
 		{(*llm.Error)(nil), "<nil>"},
 		{llm.ErrContextTooLong, "context too long"},
 	}
