@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/rand/v2"
+	"os"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +25,12 @@ func FuzzAccepted(f *testing.F) {
 			s.Close()
 		}
 	})
-	for seed := range uint64(200) {
+	n := uint64(200)
+	if soak := os.Getenv("PARLEY_SOAK"); soak != "" {
+		more, _ := strconv.ParseUint(soak, 10, 16)
+		n *= max(more, 1)
+	}
+	for seed := range n {
 		f.Add(seed, uint64(0))
 		f.Add(seed, seed+1)
 	}

@@ -85,6 +85,7 @@ func repairs() []repair {
 		{"beside tool results", "nothing", func(p *bedrock.Profile) { p.BesideToolResult = bedrock.BesideNothing }, using(asked, looks, llm.User(seen.Content[0], llm.Text("And?"), cat))},
 		{"beside tool results", "text", func(p *bedrock.Profile) { p.BesideToolResult = bedrock.BesideText }, using(asked, looks, llm.User(seen.Content[0], llm.Text("And?"), paper))},
 		{"documents", "", nil, talk(llm.User(llm.Document("Q3  report.pdf", "application/pdf", []byte("%PDF-1")), llm.Document("Q3 report-pdf", "application/pdf", []byte("%PDF-1")), llm.Document("", "", []byte("%PDF-1"))))},
+		{"media limits", "", nil, talk(llm.User(asked.Content[0], paper, paper, paper, paper, paper, paper))},
 		{"cache points", "places", nil, talk(llm.User(llm.CachePoint(), asked.Content[0], paper, llm.CachePoint()), llm.Assistant(&llm.ReasoningPart{Text: "r", Signature: "s", Opaque: bedrocks}, llm.CachePoint(), answer.Content[0]), asked)},
 		{"cache points", "too many", nil, set(talk(llm.User(asked.Content[0], llm.CachePoint()), llm.Assistant(answer.Content[0], llm.CachePoint()), llm.User(asked.Content[0], llm.CachePoint())), func(r *llm.Request) {
 			r.System = []llm.Part{llm.Text("Be brief."), llm.CachePoint()}

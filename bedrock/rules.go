@@ -21,13 +21,14 @@ var rules = []rule{
 	{"P05", "empty messages", "messages without content are left out", 0, emptyMessages},
 
 	// Their order.
+	{"P01", "alternation", "messages of the same role in a row become one", 0, alternate},
 	{"P10", "system messages", "leading ones join the system prompt, later ones become user messages where the family takes none", systemMessage, systemMessages},
 	{"P11", "no system prompt", "a system prompt goes in front of the first user message where the family takes none", 0, noSystemPrompt},
-	{"P01", "alternation", "messages of the same role in a row become one", 0, alternate},
 	{"P12 P13", "calls and results", "results without a call become text, calls without a result get one that says so, and results come first", calls | results, pairResults},
 	{"P31", "empty tool results", "they say that they are empty", results, emptyResults},
 	{"P28", "beside tool results", "what cannot stand beside results goes into a message of its own", results, besideResults},
 	{"P50 P51", "documents", "names are made valid and unique, and a text stands beside them", documents, documentNames},
+	{"", "media limits", "more than 20 images or 5 documents in a message are an error", media | documents, mediaLimits},
 	{"P52 P53 P54 P55 P56", "cache points", "those that cannot stand where they are move or are left out, and lifetimes never grow", cachePoints, cachePointPlaces},
 	{"P02", "first message", "a user message is put before an assistant's", 0, firstMessage},
 	{"P03 P08", "last message", "an assistant's is an error where the family does not continue it; else its text ends without white space", 0, lastMessage},

@@ -26,6 +26,10 @@ func foreignParts(d *draft) {
 			d.changed(llm.WarningDropped, it.at, "", "left out: it belongs to another provider")
 			return nil, true
 		}
+		if t.role != llm.RoleAssistant && (p.Kind == "toolUse" || p.Kind == "reasoningContent" || p.Kind == "citationsContent") {
+			d.refuse(llm.ErrInvalidRequest, it.at, "kind", "%s belongs in an assistant message", p.Kind)
+			return nil, false
+		}
 		block, err := providerBlock(p)
 		if f, ok := err.(*fault); ok && f.code == llm.ErrUnsupported && t.role == llm.RoleAssistant {
 			// The model's own words must not end the conversation.

@@ -125,9 +125,42 @@ func documentNames(d *draft) {
 	})
 	for i := range d.turns {
 		t := &d.turns[i]
-		if at := slices.IndexFunc(t.items, func(it item) bool { return kindOf(it.part) == documents }); at >= 0 && !holds(t.items, text) {
+		if at := slices.IndexFunc(t.items, func(it item) bool { return kindOf(it.part) == documents }); at >= 0 && !slices.ContainsFunc(t.items, isPlainText) {
 			d.changed(llm.WarningRepaired, t.items[at].at, "", "a text is put before it, since Bedrock takes no documents without one")
 			t.items = slices.Insert(slices.Clone(t.items), at, item{part: llm.Text(filler), at: t.items[at].at})
+		}
+	}
+}
+
+// isPlainText says whether a part becomes a text block; with citations it does not.
+func isPlainText(it item) bool {
+	p, ok := it.part.(*llm.TextPart)
+	return ok && len(p.Citations) == 0
+}
+
+// How many images and documents a message may have.
+// Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
+const (
+	maxImages    = 20
+	maxDocuments = 5
+)
+
+func mediaLimits(d *draft) {
+	for _, t := range d.turns {
+		images, docs := 0, 0
+		for _, it := range t.items {
+			if isImage(it.part) {
+				images++
+			}
+			if kindOf(it.part) == documents {
+				docs++
+			}
+			switch {
+			case images > maxImages:
+				d.refuse(llm.ErrInvalidRequest, it.at, "", "the message has more than %d images, as many as Bedrock takes", maxImages)
+			case docs > maxDocuments:
+				d.refuse(llm.ErrInvalidRequest, it.at, "", "the message has more than %d documents, as many as Bedrock takes", maxDocuments)
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package bedrock
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"unicode"
@@ -15,6 +16,11 @@ const filler = "."
 // one.
 func noSystemPrompt(d *draft) {
 	if !d.profile.NoSystem || len(d.system) == 0 {
+		return
+	}
+	if !holds(d.system, ^cachePoints) {
+		d.changed(llm.WarningDropped, nil, "system", "left out: it has nothing but cache points")
+		d.system = nil
 		return
 	}
 	d.changed(llm.WarningDowngraded, nil, "system", "the model takes no system prompt: it is put in front of the first user message")
@@ -41,6 +47,7 @@ func systemMessages(d *draft) {
 		lead++
 	}
 	d.turns = d.turns[lead:]
+	defer alternate(d)
 	for i, t := range d.turns {
 		// Between calls and their results there can be no other message.
 		if t.role != llm.RoleSystem || d.profile.SystemMessages && i > 0 && !holds(d.turns[i-1].items, calls) {
@@ -106,7 +113,16 @@ func pairResults(d *draft) {
 
 // sameIDs makes text of a call that has the id of one before it in its message.
 func (d *draft) sameIDs(t *turn) {
+	var ran map[string]bool // calls of Bedrock's own
 	for i, it := range t.items {
+		if id := nativeCallID(it.part); id != "" && ran[id] {
+			d.refuse(llm.ErrInvalidRequest, it.at, "data", "the same toolUseId as another call of the message")
+		} else if id != "" {
+			if ran == nil {
+				ran = make(map[string]bool)
+			}
+			ran[id] = true
+		}
 		p, ok := it.part.(*llm.ToolCallPart)
 		if !ok || !slices.ContainsFunc(t.items[:i], func(o item) bool {
 			c, ok := o.part.(*llm.ToolCallPart)
@@ -118,6 +134,17 @@ func (d *draft) sameIDs(t *turn) {
 		t.items = slices.Clone(t.items)
 		t.items[i] = callAsText(it, p)
 	}
+}
+
+// nativeCallID is the id of a call that Bedrock ran itself.
+func nativeCallID(part llm.Part) string {
+	p, ok := part.(*llm.ProviderPart)
+	if !ok || p.Kind != "toolUse" {
+		return ""
+	}
+	var use struct{ ToolUseID string }
+	_ = json.Unmarshal(p.Data, &use) // it was read before
+	return use.ToolUseID
 }
 
 // paired says whether a message begins with the results of the calls in the message

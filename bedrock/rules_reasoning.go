@@ -38,7 +38,7 @@ func reasoningParameters(d *draft) {
 	}
 	asked := r != nil && r.Effort != llm.EffortNone
 	if forced(d.req.ToolChoice) && !p.ForcedToolWithReasoning && (asked || p.ReasoningOn) {
-		if p.ReasoningOn && !p.ReasoningOff {
+		if p.ReasoningOn && !p.canStopReasoning() {
 			d.refuse(llm.ErrUnsupported, nil, "tool_choice", "the model always reasons, and cannot be forced to call a tool while it does")
 			return
 		}
@@ -121,12 +121,17 @@ func (d *draft) ownReasoning() (own, on bool) {
 	return !doc.get("reasoning_effort").isNull() || !doc.get("reasoning_config").isNull(), true
 }
 
+// canStopReasoning says whether there is a switch to turn reasoning off.
+func (p *Profile) canStopReasoning() bool {
+	return p.ReasoningOff && p.Reasoning != ReasoningNone && p.Reasoning != ReasoningEffort
+}
+
 func (d *draft) reasoningOff() {
 	p := d.profile
 	switch {
 	case !p.ReasoningOn:
 		return // so it is
-	case !p.ReasoningOff:
+	case !p.canStopReasoning():
 		d.changed(llm.WarningDropped, nil, "reasoning", "the model always reasons")
 		return
 	}
@@ -205,12 +210,17 @@ func forced(c llm.ToolChoice) bool {
 	return c.Mode == llm.ToolChoiceAny || c.Mode == llm.ToolChoiceTool
 }
 
-// unledCalls says whether the last message answers calls that no reasoning led.
+// unledCalls says whether what the model has said since the user last spoke begins with
+// anything but reasoning.
 func (d *draft) unledCalls() bool {
-	n := len(d.turns)
-	if n < 2 || !holds(d.turns[n-1].items, results) {
-		return false
+	var first []item
+	for _, t := range slices.Backward(d.turns) {
+		if t.role == llm.RoleUser && !holds(t.items, results) {
+			break
+		}
+		if t.role == llm.RoleAssistant {
+			first = t.items
+		}
 	}
-	asked := d.turns[n-2].items
-	return len(asked) > 0 && kindOf(asked[0].part) != reasoning
+	return len(first) > 0 && kindOf(first[0].part) != reasoning
 }

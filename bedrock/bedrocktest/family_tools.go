@@ -50,8 +50,8 @@ var (
 
 func toolIDs(c *call) *exception {
 	for b := range c.blocks {
-		if b.kind != "toolUse" && b.kind != "toolResult" {
-			continue
+		if b.kind != "toolUse" && b.kind != "toolResult" || b.v.get("type") != nil {
+			continue // the ids of what the service ran are its own
 		}
 		id := b.v.get("toolUseId").string()
 		switch {
