@@ -17,11 +17,19 @@
 //
 // # What is sent
 //
-// The neutral request is mapped to Converse one to one. What Converse would refuse
-// is an [llm.ErrInvalidRequest] before anything is sent, with its path. What Bedrock
-// has no way to do is [llm.ErrUnsupported] where it changes the request's meaning,
-// and a warning in the response where it only tunes it: top_k and reasoning, for
-// which [Profile] or [RequestOptions.AdditionalFields] is the way in.
+// The neutral request is mapped to Converse one to one, after a table of rules has
+// brought it into the form that Bedrock and the model's family take: on a copy, each
+// change with a warning in the response. What no rule can repair is an
+// [llm.ErrInvalidRequest] with its path, before anything is sent; what the model cannot
+// do is [llm.ErrUnsupported] where it changes the request's meaning, and a warning
+// where it only tunes it. docs/bedrock.md lists the rules.
+//
+// What families can do is data: see [Profile] and [ProfileFor]. A model that is not
+// known gets what all of them take.
+//
+// Where a family has no structured output, a tool takes the document; either way the
+// text of the answer satisfies [llm.OutputFormat], or the error is
+// [llm.ErrMalformedOutput] and comes with the answer as it was.
 //
 // Features of Bedrock alone travel in [RequestOptions] and as [llm.ProviderPart]:
 // [GuardText], [SearchResult], [ToolAddition] and others make them, and any content

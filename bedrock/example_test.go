@@ -146,3 +146,31 @@ func ExampleProfileFor() {
 	// NoCountTokens: true
 	// ProfileOnly: true
 }
+
+// An ARN that hides its model is told what it runs, and what its owner knows better.
+func ExampleProfileFor_arn() {
+	server := bedrocktest.NewServer(fake.New(fake.Text("Ahoy!")), nil)
+	defer server.Close()
+
+	profile := bedrock.ProfileFor("anthropic.claude-sonnet-4-5-20250929-v1:0")
+	profile.MaxOutputTokens = 8000
+	arn := "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/abcdef123456"
+	model := bedrock.New(server.Client(), arn, &bedrock.Options{Profile: profile})
+
+	resp, err := model.Generate(context.Background(), &llm.Request{
+		Messages:  []llm.Message{llm.UserText("Greet me like a pirate."), llm.UserText("Please.")},
+		MaxTokens: 10_000,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(resp.Text())
+	for _, w := range resp.Warnings {
+		fmt.Println(w.Field, w.Message)
+	}
+	// Output:
+	// Ahoy!
+	// messages[1] alternation (P01): it joins the message before it, which has the same role
+	// max_tokens max tokens (P43): lowered to 8000, the most that the model makes
+}

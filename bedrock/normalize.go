@@ -65,9 +65,10 @@ func (l location) String() string {
 
 // rule is one of Bedrock's demands, and what is done to meet it.
 type rule struct {
-	pitfall string // its numbers in the list of pitfalls
+	pitfall string // its numbers in the project's list of what Bedrock refuses
 	name    string
-	does    string // for the documentation
+	does    string // for the documentation, as is what follows
+	says    string // what the service answers where the rule is not kept
 	on      kinds  // it runs where the request has any of them; 0 is always
 	apply   func(*draft)
 }

@@ -19,8 +19,8 @@ type Options struct {
 	// Where none retries, set it.
 	KeepSDKRetries bool
 
-	// Strict will turn repairs of a request into errors. It has no effect yet:
-	// nothing is repaired so far, what Bedrock would refuse is an error already.
+	// Strict makes errors of repairs: a request that a rule would change is an
+	// [llm.ErrInvalidRequest] that says what would have been changed, and where.
 	Strict bool
 
 	// ModifyInput has the last word on the request, just before it is sent, also
