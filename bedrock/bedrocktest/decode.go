@@ -8,7 +8,7 @@ import (
 
 // decode turns a request that has its shape into neutral terms. What only Bedrock
 // has is not in it (guardrails, service tier, latency, prompt variables, additional
-// fields, effort): see [Wire].
+// fields but those of reasoning and top_k): see [Wire].
 func decode(n *node) *llm.Request {
 	req := &llm.Request{
 		System:   decodeBlocks(n.get("system"), ""),
@@ -36,7 +36,28 @@ func decode(n *node) *llm.Request {
 			Schema:      json.RawMessage(f.get("schema").string()), // on the wire it is a text
 		}
 	}
+	decodeFields(req, n.get("additionalModelRequestFields"))
 	return req
+}
+
+// decodeFields reads the parameters of families that have a neutral form.
+func decodeFields(req *llm.Request, f *node) {
+	for _, k := range []*node{f.get("top_k"), f.get("inferenceConfig").get("topK")} {
+		if k != nil {
+			req.TopK = new(k.int())
+		}
+	}
+	thinking, nova, effort := f.get("thinking"), f.get("reasoningConfig"), f.get("reasoning_effort")
+	switch {
+	case thinking.get("type").string() == "disabled", nova.get("type").string() == "disabled":
+		req.Reasoning = &llm.Reasoning{Effort: llm.EffortNone}
+	case thinking != nil:
+		req.Reasoning = &llm.Reasoning{Effort: f.get("output_config").get("effort").string(), BudgetTokens: thinking.get("budget_tokens").int()}
+	case nova != nil:
+		req.Reasoning = &llm.Reasoning{Effort: nova.get("maxReasoningEffort").string()}
+	case effort != nil:
+		req.Reasoning = &llm.Reasoning{Effort: effort.string()}
+	}
 }
 
 func decodeMetadata(n *node) map[string]string {
