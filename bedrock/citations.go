@@ -146,7 +146,7 @@ func (d *jsonDecoder) decodeLocation(c *llm.Citation, loc value) bool {
 			i++
 		}
 		if i == len(locations) {
-			c.Kind = d.text(quoted(member))
+			c.Kind = string(member)
 			whole = false
 			continue
 		}

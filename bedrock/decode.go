@@ -138,7 +138,7 @@ func (d *jsonDecoder) decodeBlock(block value) llm.Part {
 			return p
 		}
 	}
-	return &llm.ProviderPart{Provider: Provider, Kind: d.text(quoted(kind)), Data: v.clone()}
+	return &llm.ProviderPart{Provider: Provider, Kind: string(kind), Data: v.clone()}
 }
 
 // decodeToolUse reads a tool call; nil where Bedrock ran the tool itself.

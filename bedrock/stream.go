@@ -180,5 +180,5 @@ func (d *streamDecoder) exception(f frame) error {
 
 // native is data that has no neutral form.
 func (d *streamDecoder) native(kind []byte, v value) *llm.ProviderPart {
-	return &llm.ProviderPart{Provider: Provider, Kind: string(quoted(kind).appendString(nil)), Data: json.RawMessage(v.clone())}
+	return &llm.ProviderPart{Provider: Provider, Kind: string(kind), Data: json.RawMessage(v.clone())}
 }
