@@ -123,7 +123,7 @@ func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 			return
 		}
 		d := &streamDecoder{
-			jsonDecoder: jsonDecoder{modelID: m.modelID}, requestID: c.requestID(),
+			ctx: ctx, jsonDecoder: jsonDecoder{modelID: m.modelID}, requestID: c.requestID(),
 			frames: frameReader{r: c.body}, yield: yield, warnings: c.warnings,
 		}
 		if err := d.run(); err != nil {

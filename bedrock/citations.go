@@ -2,6 +2,7 @@ package bedrock
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
@@ -19,24 +20,34 @@ var locations = []struct{ member, kind, index string }{
 	{"searchResultLocation", "search_result", "searchResultIndex"},
 }
 
-// citationsBlock encodes text with citations.
-func citationsBlock(p *llm.TextPart) (types.ContentBlock, error) {
-	block := types.CitationsContentBlock{
-		Content:   []types.CitationGeneratedContent{&types.CitationGeneratedContentMemberText{Value: p.Text}},
-		Citations: make([]types.Citation, len(p.Citations)),
-	}
+// citationsBlock encodes the model's text with citations. They must not end the
+// conversation: what cannot go back is left out.
+func (e *encoder) citationsBlock(p *llm.TextPart) types.ContentBlock {
+	var citations []types.Citation
 	for i, c := range p.Citations {
-		var err error
+		field := fmt.Sprintf("citations[%d]", i)
 		if len(c.Data) > 0 && p.Opaque != nil {
-			block.Citations[i], err = nativeCitation(c.Data)
-		} else {
-			block.Citations[i], err = citation(c)
+			native, err := nativeCitation(c.Data)
+			if err == nil {
+				citations = append(citations, native)
+				continue
+			}
+			e.warnHere(llm.WarningDropped, field+".data", "a form that this version of the AWS SDK does not know")
 		}
+		neutral, err := citation(c)
 		if err != nil {
-			return nil, within(err, "citations[%d]", i)
+			e.warnHere(llm.WarningDropped, field, err.Error())
+			continue
 		}
+		citations = append(citations, neutral)
 	}
-	return &types.ContentBlockMemberCitationsContent{Value: block}, nil
+	if len(citations) == 0 {
+		return &types.ContentBlockMemberText{Value: p.Text}
+	}
+	return &types.ContentBlockMemberCitationsContent{Value: types.CitationsContentBlock{
+		Content:   []types.CitationGeneratedContent{&types.CitationGeneratedContentMemberText{Value: p.Text}},
+		Citations: citations,
+	}}
 }
 
 // citation encodes what the neutral form holds of a citation.
@@ -61,6 +72,7 @@ func citation(c llm.Citation) (types.Citation, error) {
 		}
 	}
 	switch c.Kind {
+	case "":
 	case "web":
 		out.Location = &types.CitationLocationMemberWeb{Value: types.WebLocation{Url: &c.URL}}
 	case "document_char":
@@ -71,6 +83,8 @@ func citation(c llm.Citation) (types.Citation, error) {
 		out.Location = &types.CitationLocationMemberDocumentChunk{Value: types.DocumentChunkLocation{DocumentIndex: document, Start: start, End: end}}
 	case "search_result":
 		out.Location = &types.CitationLocationMemberSearchResultLocation{Value: types.SearchResultLocation{SearchResultIndex: document, Start: start, End: end}}
+	default:
+		return out, unsupported("kind", "a location that Bedrock does not know")
 	}
 	return out, nil
 }
@@ -99,6 +113,7 @@ func nativeCitation(data json.RawMessage) (types.Citation, error) {
 // neutral fields cannot hold it.
 func (d *jsonDecoder) decodeCitation(raw value) llm.Citation {
 	var c llm.Citation
+	raw = d.object(raw, "a citation")
 	lossy := false
 	for key, v := range raw.fields() {
 		switch string(key) {
@@ -107,12 +122,9 @@ func (d *jsonDecoder) decodeCitation(raw value) llm.Citation {
 		case "source":
 			c.Source = d.text(v)
 		case "sourceContent":
-			n := 0
-			for item := range v.items() {
-				c.Text += d.text(item.get("text"))
-				n++
-			}
-			lossy = lossy || n > 1
+			text, n, whole := d.texts(d.list(v, "sourceContent"))
+			c.Text = text
+			lossy = lossy || n > 1 || !whole
 		case "location":
 			lossy = !d.decodeLocation(&c, v) || lossy
 		default:
@@ -120,7 +132,7 @@ func (d *jsonDecoder) decodeCitation(raw value) llm.Citation {
 		}
 	}
 	if lossy {
-		c.Data = raw.clone()
+		c.Data = d.data(raw)
 	}
 	return c
 }
@@ -140,7 +152,7 @@ func (d *jsonDecoder) count(v value) *int {
 // decodeLocation says whether the neutral form holds all of the location.
 func (d *jsonDecoder) decodeLocation(c *llm.Citation, loc value) bool {
 	whole := true
-	for member, v := range loc.fields() {
+	for member, v := range d.object(loc, "a location").fields() {
 		i := 0
 		for i < len(locations) && locations[i].member != string(member) {
 			i++
@@ -151,7 +163,7 @@ func (d *jsonDecoder) decodeLocation(c *llm.Citation, loc value) bool {
 			continue
 		}
 		c.Kind = locations[i].kind
-		for name, n := range v.fields() {
+		for name, n := range d.object(v, "a location").fields() {
 			switch string(name) {
 			case "url":
 				c.URL = d.text(n)

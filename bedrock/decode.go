@@ -1,13 +1,16 @@
 package bedrock
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/parley-sdk/parley/internal/rawjson"
 	"github.com/parley-sdk/parley/llm"
 )
 
@@ -58,6 +61,58 @@ func (d *jsonDecoder) bytes(v value) []byte {
 	return out[:n]
 }
 
+// object returns v where it is an object; any other value but null is noted.
+func (d *jsonDecoder) object(v value, what string) value {
+	if v.isNull() || v[0] != '{' {
+		if !v.isNull() {
+			d.note(what + " that is not an object")
+		}
+		return nil
+	}
+	return v
+}
+
+// list returns v where it is a list of objects; anything else but null is noted.
+func (d *jsonDecoder) list(v value, what string) value {
+	if !v.isNull() && v[0] != '[' {
+		d.note(what + " that is not a list")
+	}
+	for item := range v.items() {
+		d.object(item, "an element of "+what)
+	}
+	return v
+}
+
+// texts joins the texts of a list. Whole says that there was nothing else in it.
+func (d *jsonDecoder) texts(list value) (text string, n int, whole bool) {
+	var b strings.Builder
+	whole = true
+	for item := range list.items() {
+		for key, v := range item.fields() {
+			if string(key) == "text" {
+				b.WriteString(d.text(v))
+			} else if !v.isNull() {
+				whole = false
+			}
+		}
+		n++
+	}
+	return b.String(), n, whole
+}
+
+// data is JSON to be kept as it is.
+func (d *jsonDecoder) data(v value) json.RawMessage {
+	if rawjson.Depth(v) > rawjson.MaxDepth {
+		d.note("a value that is nested too deep")
+	}
+	return json.RawMessage(bytes.Clone(v))
+}
+
+// native is a block or an event that has no neutral form.
+func (d *jsonDecoder) native(kind []byte, v value) *llm.ProviderPart {
+	return &llm.ProviderPart{Provider: Provider, Kind: string(kind), Data: d.data(v)}
+}
+
 // required is text that must be there.
 func (d *jsonDecoder) required(v value, name string) string {
 	s := d.text(v)
@@ -78,11 +133,11 @@ func (c *call) decodeAnswer(body []byte) (*llm.Response, error) {
 	doc, _ := parse(body)
 	message := doc.get("output").get("message")
 	content := message.get("content")
-	if message.isNull() || !content.isNull() && content[0] != '[' {
+	if message.isNull() || message[0] != '{' || !content.isNull() && content[0] != '[' {
 		return nil, &llm.Error{Code: llm.ErrMalformedOutput, Message: "the answer is not a Converse response: is the endpoint Bedrock's?"}
 	}
 	r := &llm.Response{Message: llm.Message{Role: llm.RoleAssistant}}
-	for block := range content.items() {
+	for block := range d.list(content, "content").items() {
 		if p := d.decodeBlock(block); p != nil {
 			r.Message.Content = append(r.Message.Content, p)
 		}
@@ -96,11 +151,14 @@ func (c *call) decodeAnswer(body []byte) (*llm.Response, error) {
 			d.decodeMetadata(&end, key, v)
 		}
 	}
+	if end.stopReason == "" {
+		d.note("stopReason is missing")
+	}
 	if err := d.fault(); err != nil {
 		return nil, err
 	}
 	if n := len(r.Message.Content); n > 0 && cutShort(end.stopReason) {
-		if last, ok := r.Message.Content[n-1].(*llm.ToolCallPart); ok && string(last.Input) == "{}" {
+		if last, ok := r.Message.Content[n-1].(*llm.ToolCallPart); ok && noArguments(value(last.Input)) {
 			last.Input, last.Malformed = nil, brokenOff
 		}
 	}
@@ -116,7 +174,14 @@ func (d *jsonDecoder) decodeBlock(block value) llm.Part {
 	kind, v := block.only()
 	switch string(kind) {
 	case "":
+		if kind != nil {
+			d.note("a block without a kind")
+		}
 		return nil
+	case "toolUse", "reasoningContent", "citationsContent", "image", "toolResult":
+		d.object(v, "a block")
+	}
+	switch string(kind) {
 	case "text":
 		// Models put an empty text before a tool call; sent back it is an error.
 		if s := d.text(v); s != "" {
@@ -132,13 +197,19 @@ func (d *jsonDecoder) decodeBlock(block value) llm.Part {
 			return p
 		}
 	case "citationsContent":
-		return d.decodeCitations(v)
+		if p := d.decodeCitations(v); p != nil {
+			return p
+		}
 	case "image":
 		if p := d.decodeImage(v); p != nil {
+			d.required(v.get("format"), "format")
+			if len(p.Data) == 0 && p.URI == "" {
+				d.note("an image without data")
+			}
 			return p
 		}
 	}
-	return &llm.ProviderPart{Provider: Provider, Kind: string(kind), Data: v.clone()}
+	return d.native(kind, v)
 }
 
 // decodeToolUse reads a tool call; nil where Bedrock ran the tool itself.
@@ -152,15 +223,23 @@ func (d *jsonDecoder) decodeToolUse(v value) *llm.ToolCallPart {
 	if len(input) > 0 && input[0] == '"' {
 		text = input.appendString(nil) // what the service could not parse arrives as a string
 	}
-	switch v, ok := parse(text); {
+	switch {
 	case input.isNull(), blank(string(text)):
 		call.Input = json.RawMessage("{}")
-	case ok && v[0] == '{':
-		call.Input = v.clone()
+	case rawjson.IsObject(text):
+		call.Input = bytes.Clone(bytes.TrimSpace(text))
 	default:
 		call.Malformed = string(text)
 	}
 	return call
+}
+
+// noArguments says whether an object is empty.
+func noArguments(input value) bool {
+	for range input.fields() {
+		return false
+	}
+	return !input.isNull()
 }
 
 // brokenOff stands for the arguments of a call that broke off before any came, as in
@@ -168,13 +247,13 @@ func (d *jsonDecoder) decodeToolUse(v value) *llm.ToolCallPart {
 const brokenOff = "…"
 
 // cutShort says whether an answer that stopped for that reason may have stopped in
-// the middle of a call.
+// the middle of a call: all do that do not say otherwise.
 func cutShort(stopReason string) bool {
 	switch stopReasons[stopReason] {
-	case llm.StopMaxTokens, llm.StopContextWindow, llm.StopMalformed:
-		return true
+	case llm.StopEndTurn, llm.StopToolUse, llm.StopSequence:
+		return false
 	}
-	return false
+	return true
 }
 
 // decodeReasoning reads a reasoning block; nil where it is of an unknown kind.
@@ -182,6 +261,7 @@ func (d *jsonDecoder) decodeReasoning(v value) *llm.ReasoningPart {
 	p := &llm.ReasoningPart{Opaque: d.opaque()}
 	switch kind, v := v.only(); string(kind) {
 	case "reasoningText":
+		v = d.object(v, "a reasoningText")
 		p.Text = d.text(v.get("text"))
 		p.Signature = d.text(v.get("signature"))
 	case "redactedContent":
@@ -192,12 +272,14 @@ func (d *jsonDecoder) decodeReasoning(v value) *llm.ReasoningPart {
 	return p
 }
 
-func (d *jsonDecoder) decodeCitations(v value) llm.Part {
-	p := &llm.TextPart{Opaque: d.opaque()}
-	for item := range v.get("content").items() {
-		p.Text += d.text(item.get("text"))
+// decodeCitations reads text with citations; nil where there is more than text.
+func (d *jsonDecoder) decodeCitations(v value) *llm.TextPart {
+	text, _, whole := d.texts(d.list(v.get("content"), "content"))
+	if !whole {
+		return nil
 	}
-	for item := range v.get("citations").items() {
+	p := &llm.TextPart{Text: text, Opaque: d.opaque()}
+	for item := range d.list(v.get("citations"), "citations").items() {
 		p.Citations = append(p.Citations, d.decodeCitation(item))
 	}
 	return p
@@ -206,12 +288,12 @@ func (d *jsonDecoder) decodeCitations(v value) llm.Part {
 // decodeImage reads a generated image; nil where it holds none.
 func (d *jsonDecoder) decodeImage(v value) *llm.MediaPart {
 	p := &llm.MediaPart{MediaType: "image/" + d.text(v.get("format"))}
-	source := v.get("source")
+	source := d.object(v.get("source"), "a source")
 	switch kind, v := source.only(); string(kind) {
 	case "bytes":
 		p.Data = d.bytes(v)
 	case "s3Location":
-		p.URI = d.text(v.get("uri"))
+		p.URI = d.required(d.object(v, "an s3Location").get("uri"), "uri")
 	default:
 		return nil
 	}

@@ -24,13 +24,16 @@ func (e *encoder) appendBlocks(blocks []types.ContentBlock, role llm.Role, p llm
 			return nil, errBlank()
 		}
 		if len(p.Citations) > 0 && role == llm.RoleAssistant && ours(p.Opaque) {
-			block, err = citationsBlock(p)
+			block = e.citationsBlock(p)
 			break
 		}
 		e.dropCitations(p)
 		block = &types.ContentBlockMemberText{Value: p.Text}
 	case *llm.MediaPart:
 		block, err = e.media(p)
+		if f, ok := err.(*fault); ok && f.code == llm.ErrUnsupported && role == llm.RoleAssistant {
+			return blocks, nil // the model's own must not end the conversation
+		}
 	case *llm.DocumentPart:
 		var doc types.DocumentBlock
 		doc, err = e.document(p)
@@ -50,8 +53,8 @@ func (e *encoder) appendBlocks(blocks []types.ContentBlock, role llm.Role, p llm
 			return blocks, nil
 		}
 		block, err = providerBlock(p)
-		if f, ok := err.(*fault); ok && f.code == llm.ErrUnsupported && role == llm.RoleAssistant {
-			return blocks, nil // the model's own words must not end the conversation
+		if err != nil && role == llm.RoleAssistant {
+			return blocks, nil // likewise
 		}
 	default:
 		err = unsupported("", "a %T is unknown to this version of Parley", p)
@@ -82,6 +85,8 @@ func whyDropped(p llm.Part) string {
 		return "reasoning of another provider"
 	case *llm.TextPart:
 		return "blank text, which Bedrock refuses"
+	case *llm.MediaPart:
+		return "media of a type or from a source that Bedrock does not take"
 	case *llm.ProviderPart:
 		switch p.Provider {
 		case "":
