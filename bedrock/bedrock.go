@@ -85,7 +85,7 @@ func (m *Model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, 
 		return nil, c.fail(ctx, err)
 	}
 	defer c.close()
-	if _, err := m.client.Converse(ctx, in, c.options...); err != nil {
+	if err := send(ctx, m.client.Converse, in, c.options); err != nil {
 		return nil, c.fail(ctx, err)
 	}
 	body, err := c.readBody(maxAnswer)
@@ -114,7 +114,7 @@ func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 			cancel() // first: closing alone may wait for a peer that does not read
 			c.close()
 		}()
-		if _, err := m.client.ConverseStream(reading, streamInput(in, c.guardrail()), c.options...); err != nil {
+		if err := send(reading, m.client.ConverseStream, streamInput(in, c.guardrail()), c.options); err != nil {
 			yield(nil, c.fail(ctx, err))
 			return
 		}
@@ -147,13 +147,13 @@ func (m *Model) CountTokens(ctx context.Context, req *llm.Request) (int, error) 
 		return 0, c.fail(ctx, err)
 	}
 	defer c.close()
-	if _, err = m.client.CountTokens(ctx, &bedrockruntime.CountTokensInput{
+	if err := send(ctx, m.client.CountTokens, &bedrockruntime.CountTokensInput{
 		ModelId: in.ModelId,
 		Input: &types.CountTokensInputMemberConverse{Value: types.ConverseTokensRequest{
 			Messages: in.Messages, System: in.System, ToolConfig: in.ToolConfig,
 			AdditionalModelRequestFields: in.AdditionalModelRequestFields,
 		}},
-	}, c.options...); err != nil {
+	}, c.options); err != nil {
 		return 0, c.fail(ctx, err)
 	}
 	body, err := c.readBody(maxCount)
