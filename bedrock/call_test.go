@@ -215,9 +215,13 @@ func TestOddServers(t *testing.T) {
 			io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
 			io.Copy(io.Discard, conn) // until the client leaves
 		},
-		"301": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, 301) },
-		"302": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, 302) },
-		"307": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, 307) },
+		"301": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, other.URL, http.StatusMovedPermanently)
+		},
+		"302": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) },
+		"307": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := httptest.NewServer(handler)

@@ -471,7 +471,13 @@ func FuzzStream(f *testing.F) {
 				t.Skip("not a header")
 			}
 		}
-		_, events, err := decodeStream(bytes.NewReader(stream(t, lines)))
+		r, events, err := decodeStream(bytes.NewReader(stream(t, lines)))
+		if err == nil {
+			m := &Model{modelID: "m", opts: Options{Profile: ProfileFor("m")}}
+			if _, _, err := m.encode(&llm.Request{Messages: []llm.Message{llm.UserText("hi"), r.Message, llm.UserText("go on")}}, nil); err != nil {
+				t.Fatalf("the answer cannot go back: %v", err)
+			}
+		}
 		if e, ok := errors.AsType[*llm.Error](err); ok && e.Op == "stream" {
 			t.Fatal(err) // the accumulator's: the events are out of order
 		}
