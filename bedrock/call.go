@@ -27,6 +27,7 @@ type call struct {
 	warnings []llm.Warning
 	options  []func(*bedrockruntime.Options)
 	region   string
+	where    string // whom the client calls
 }
 
 // prepare checks and encodes the request.
@@ -70,7 +71,10 @@ func (c *call) clientOptions() ([]func(*bedrockruntime.Options), error) {
 	}
 	after := func(o *bedrockruntime.Options) {
 		c.next, o.HTTPClient = o.HTTPClient, &c.exchange
-		c.region = o.Region
+		c.region, c.where = o.Region, "Bedrock in "+o.Region
+		if o.BaseEndpoint != nil {
+			c.where = "the endpoint that the AWS client was given"
+		}
 		if o.BearerAuthTokenProvider == nil {
 			// Without credentials the SDK asks this, and panics on nil.
 			o.BearerAuthTokenProvider = noCredentials

@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/auth/bearer"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
@@ -389,12 +390,15 @@ func TestQuotesDoNotClassify(t *testing.T) {
 
 // What is wrong with the client or its configuration is said, not panicked.
 func TestClientFaults(t *testing.T) {
-	t.Setenv("AWS_BEARER_TOKEN_BEDROCK", "")
 	static := credentials.NewStaticCredentialsProvider("AKID", "SECRET", "")
 	client := func(o bedrockruntime.Options) *bedrockruntime.Client {
-		o.HTTPClient = &http.Client{Transport: &http.Transport{}}
+		if o.HTTPClient == nil {
+			o.HTTPClient = &http.Client{Transport: &http.Transport{}}
+		}
 		return bedrockruntime.New(o)
 	}
+	token := bearer.StaticTokenProvider{Token: bearer.Token{Value: "SECRET"}}
+	unresolved := roundTrip(func(*http.Request) (*http.Response, error) { return nil, &net.DNSError{IsNotFound: true} })
 	broken := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{}, errors.New("SECRET profile not found")
 	})
@@ -415,7 +419,9 @@ func TestClientFaults(t *testing.T) {
 		{"anonymous", client(bedrockruntime.Options{Region: "us-east-1", Credentials: aws.AnonymousCredentials{}}), "m", llm.ErrUnauthenticated, "no credentials"},
 		{"bearer wanted", client(bedrockruntime.Options{Region: "us-east-1", Credentials: static, AuthSchemePreference: []string{"httpBearerAuth"}}), "m", llm.ErrUnauthenticated, "no credentials"},
 		{"broken credentials", client(bedrockruntime.Options{Region: "us-east-1", Credentials: broken}), "m", llm.ErrUnauthenticated, "no usable credentials"},
-		{"refused", client(bedrockruntime.Options{Region: "us-east-1", Credentials: static, BaseEndpoint: &closed.URL}), "m", llm.ErrUnavailable, "connection refused"},
+		{"refused", client(bedrockruntime.Options{Region: "us-east-1", Credentials: static, BaseEndpoint: &closed.URL}), "m", llm.ErrUnavailable, "no connection to the endpoint that the AWS client was given: connection refused"},
+		{"no such host", client(bedrockruntime.Options{Region: "xx-none-1", Credentials: static, HTTPClient: unresolved}), "m", llm.ErrUnavailable, "no connection to Bedrock in xx-none-1: no such host"},
+		{"bearer token without TLS", client(bedrockruntime.Options{Region: "us-east-1", BearerAuthTokenProvider: token, BaseEndpoint: &closed.URL}), "m", llm.ErrInvalidRequest, "unset AWS_BEARER_TOKEN_BEDROCK"},
 	}
 	if _, err := new(bedrock.Model).Generate(t.Context(), hello); llm.CodeOf(err) != llm.ErrInvalidRequest {
 		t.Errorf("the zero Model: %v", err)

@@ -232,10 +232,12 @@ func (c *call) notSent(err error) *llm.Error {
 		// unreachable, too.
 		e.Code = llm.ErrUnauthenticated
 		e.Message = "the AWS client found no usable credentials: check the credential chain (environment, profile, role)"
+	case strings.Contains(err.Error(), "bearer token with HTTP request requires HTTPS"): // no type either
+		e.Message = "a bearer token goes over https only: use an https endpoint, or unset AWS_BEARER_TOKEN_BEDROCK to sign with credentials"
 	case ok && send.ConnectionError() && isTimeout(err):
-		e.Code, e.Message = llm.ErrTimeout, "no answer"
+		e.Code, e.Message = llm.ErrTimeout, "no answer from "+c.where
 	case ok && send.ConnectionError():
-		e.Code, e.Message = llm.ErrUnavailable, "no connection to the service"+why(err)
+		e.Code, e.Message = llm.ErrUnavailable, "no connection to "+c.where+why(err)
 	case c.region == "":
 		e.Message = "no AWS region: set aws.Config.Region, or AWS_REGION where the default configuration is loaded"
 	default:

@@ -14,9 +14,9 @@ type Options struct {
 	// Set it where an ARN hides the model's family.
 	Profile *Profile
 
-	// KeepSDKRetries leaves the AWS client's own retries on. Default off: the SDK
-	// knows neither streams nor budgets, and its attempts multiply with those of
-	// middleware/retry.
+	// KeepSDKRetries leaves the AWS client's own retries on. Default off: they end
+	// where a stream begins, know no budget, and multiply with those of a middleware.
+	// Where none retries, set it.
 	KeepSDKRetries bool
 
 	// Strict will turn repairs of a request into errors. It has no effect yet:

@@ -1,6 +1,6 @@
 // Package fake is an [llm.Model] in memory, for tests and demonstrations. It needs
-// no network and no account, answers the same way every time, and refuses what a
-// real provider refuses. It imports package llm and the standard library only.
+// no network and no account, answers the same way every time, and refuses structure
+// that every provider refuses. It imports package llm and the standard library only.
 //
 // # Scripts
 //

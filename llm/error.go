@@ -124,7 +124,7 @@ func (e *Error) text(outer Code) string {
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(s)
+		b.WriteString(printable(s))
 	}
 	code := e.Code.known().Error()
 	if e.Code == outer {
@@ -155,6 +155,14 @@ func (e *Error) text(outer Code) string {
 		return ErrUnknown.Error()
 	}
 	return b.String()
+}
+
+// printable is s, quoted where it holds what does not print, such as a line break.
+func printable(s string) string {
+	if q := strconv.Quote(s); q != `"`+s+`"` {
+		return q
+	}
+	return s
 }
 
 // Raw codes and request ids come from a server, and may be anything. They are shown

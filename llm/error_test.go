@@ -106,6 +106,7 @@ func TestErrorText(t *testing.T) {
 		{&llm.Error{Code: llm.ErrInternal, RequestID: "my SECRET prompt", RawCode: strings.Repeat("x", 200)}, "internal (…, request id …)"},
 		{&llm.Error{Code: llm.ErrInternal, RequestID: "my-SECRET-prompt", RawCode: "U0VDUkVUIHByb21wdA=="}, "internal (…, request id …)"},
 		{&llm.Error{Code: "SECRET code", Err: llm.Code("SECRET cause")}, "…: …"},
+		{&llm.Error{Code: llm.ErrNotFound, Op: "count tokens", Provider: "p", Model: "m\nERROR: forged"}, `p count tokens "m\nERROR: forged": not found`},
 		{(*llm.Error)(nil), "<nil>"},
 		{llm.ErrContextTooLong, "context too long"},
 	}

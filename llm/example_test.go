@@ -14,12 +14,11 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
-var bg = context.Background()
-
 // A question, and its answer. Any model will do; this one is a fake.
 func ExampleModel() {
+	ctx := context.Background()
 	var model llm.Model = fake.New(fake.Text("I'm doing well, thanks for asking!"))
-	resp, err := model.Generate(bg, &llm.Request{
+	resp, err := model.Generate(ctx, &llm.Request{
 		System:    []llm.Part{llm.Text("Answer in one sentence.")},
 		Messages:  []llm.Message{llm.UserText("How are you today?")},
 		MaxTokens: 200,
@@ -37,11 +36,12 @@ func ExampleModel() {
 
 // The application keeps the conversation, and sends all of it with every call.
 func ExampleModel_conversation() {
+	ctx := context.Background()
 	model := fake.New(fake.Text("Oslo."), fake.Text("About 700,000."))
 	req := &llm.Request{}
 	for _, question := range []string{"What is the capital of Norway?", "How many people live there?"} {
 		req.Messages = append(req.Messages, llm.UserText(question))
-		resp, err := model.Generate(bg, req)
+		resp, err := model.Generate(ctx, req)
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -58,6 +58,7 @@ func ExampleModel_conversation() {
 
 // The model asks for tools until it has its answer.
 func ExampleResponse_ToolCalls() {
+	ctx := context.Background()
 	model := fake.New(fake.ToolCall("weather", map[string]any{"city": "Oslo"}), fake.Text("It is 4 degrees in Oslo."))
 	weather := func(input json.RawMessage) *llm.TextPart { return llm.Text("4C") }
 
@@ -69,7 +70,7 @@ func ExampleResponse_ToolCalls() {
 		}},
 	}
 	for {
-		resp, err := model.Generate(bg, req)
+		resp, err := model.Generate(ctx, req)
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -96,11 +97,12 @@ func ExampleResponse_ToolCalls() {
 
 // Show the text as it arrives, and keep the whole answer.
 func ExampleTextStream() {
+	ctx := context.Background()
 	model := fake.New(fake.Text("Hello, world!").Chunk(5).WithUsage(llm.Usage{InputTokens: 3, OutputTokens: 4}))
 	req := &llm.Request{Messages: []llm.Message{llm.UserText("Say hello.")}}
 
 	var answer llm.Accumulator
-	for text, err := range llm.TextStream(answer.Tee(model.Stream(bg, req))) {
+	for text, err := range llm.TextStream(answer.Tee(model.Stream(ctx, req))) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -116,8 +118,9 @@ func ExampleTextStream() {
 
 // A stream that breaks off is an error, and what had arrived is kept.
 func ExampleCollect() {
+	ctx := context.Background()
 	model := fake.New(fake.Text("The answer is forty-two.").Chunk(10).CutAfter(2))
-	resp, err := llm.Collect(model.Stream(bg, &llm.Request{Messages: []llm.Message{llm.UserText("What is the answer?")}}))
+	resp, err := llm.Collect(model.Stream(ctx, &llm.Request{Messages: []llm.Message{llm.UserText("What is the answer?")}}))
 	fmt.Printf("%q\n", resp.Text())
 	fmt.Println(errors.Is(err, llm.ErrIncomplete), llm.IsRetryable(err))
 	// Output:
@@ -147,13 +150,14 @@ func (m counting) Info() llm.Info    { return m.next.Info() }
 func (m counting) Unwrap() llm.Model { return m.next }
 
 func ExampleMiddleware() {
+	ctx := context.Background()
 	var calls atomic.Int64
 	count := func(next llm.Model) llm.Model { return counting{next, &calls} }
 
 	model := llm.Wrap(fake.New(fake.Text("one"), fake.Text("two")), count)
 	req := &llm.Request{Messages: []llm.Message{llm.UserText("Count.")}}
-	_, _ = model.Generate(bg, req)
-	_, _ = llm.Collect(model.Stream(bg, req))
+	_, _ = model.Generate(ctx, req)
+	_, _ = llm.Collect(model.Stream(ctx, req))
 	fmt.Println(calls.Load(), "calls of", model.Info().Model)
 	// Output: 2 calls of fake
 }
@@ -173,11 +177,12 @@ func (m labelled) Unwrap() llm.Model { return m.Model }
 
 // The first middleware is the outermost. As looks through all of them.
 func ExampleWrap() {
+	ctx := context.Background()
 	label := func(name string) llm.Middleware {
 		return func(next llm.Model) llm.Model { return labelled{next, name} }
 	}
 	model := llm.Wrap(fake.New(fake.Text("model")), label("trace"), label("retry"), label("limit"))
-	resp, err := model.Generate(bg, &llm.Request{Messages: []llm.Message{llm.UserText("Who is there?")}})
+	resp, err := model.Generate(ctx, &llm.Request{Messages: []llm.Message{llm.UserText("Who is there?")}})
 	fmt.Println(resp.Text(), err)
 
 	_, found := llm.As[*fake.Model](model)
@@ -189,9 +194,10 @@ func ExampleWrap() {
 
 // Abilities beyond the three methods of Model are found, not assumed.
 func ExampleAs() {
+	ctx := context.Background()
 	var model llm.Model = fake.New()
 	if counter, ok := llm.As[llm.TokenCounter](model); ok {
-		n, err := counter.CountTokens(bg, &llm.Request{})
+		n, err := counter.CountTokens(ctx, &llm.Request{})
 		fmt.Println(n, err)
 	} else {
 		fmt.Println("this model does not count tokens")
@@ -202,8 +208,9 @@ func ExampleAs() {
 // Switch on the code of an error, which has one verdict, and ask for single codes
 // with errors.Is, which looks at causes too.
 func ExampleCodeOf() {
+	ctx := context.Background()
 	model := fake.New(fake.Fail(&llm.Error{Code: llm.ErrRateLimited, Message: "Too many requests", RetryAfter: 3 * time.Second, Status: 429}))
-	_, err := model.Generate(bg, &llm.Request{Messages: []llm.Message{llm.UserText("Hello?")}})
+	_, err := model.Generate(ctx, &llm.Request{Messages: []llm.Message{llm.UserText("Hello?")}})
 	switch llm.CodeOf(err) {
 	case llm.ErrRateLimited, llm.ErrOverloaded:
 		wait, _ := llm.RetryAfter(err)

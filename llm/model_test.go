@@ -259,6 +259,22 @@ func TestReaders(t *testing.T) {
 	}
 }
 
+func TestWarningString(t *testing.T) {
+	for _, c := range []struct {
+		w    llm.Warning
+		want string
+	}{
+		{llm.Warning{Code: llm.WarningDropped, Field: "reasoning", Message: "no such setting"}, "reasoning dropped: no such setting"},
+		{llm.Warning{Code: llm.WarningIncomplete, Message: "no usage"}, "incomplete: no usage"},
+		{llm.Warning{Code: llm.WarningClamped, Field: "top_k"}, "top_k clamped"},
+		{llm.Warning{}, ""},
+	} {
+		if got := c.w.String(); got != c.want {
+			t.Errorf("%q, want %q", got, c.want)
+		}
+	}
+}
+
 func TestDetectMediaType(t *testing.T) {
 	for want, data := range map[string]string{
 		"image/png": "\x89PNG\r\n\x1a\nrest", "image/jpeg": "\xff\xd8\xff\xe0", "image/gif": "GIF89a..", "image/webp": "RIFF....WEBPVP8 ",

@@ -96,6 +96,11 @@ type Warning struct {
 	Message string      `json:"message,omitempty"` // what was done, and why
 }
 
+// String returns field, code and message: "reasoning dropped: …".
+func (w Warning) String() string {
+	return strings.Trim(w.Field+" "+string(w.Code)+": "+w.Message, ": ")
+}
+
 // WarningCode is the kind of a [Warning].
 type WarningCode string
 

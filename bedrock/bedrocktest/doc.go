@@ -47,7 +47,8 @@
 // ThrottlingException, can be had from a [Fault] with its text.
 //
 // CountTokens asks the model if it can count ([llm.TokenCounter]); otherwise it
-// answers a quarter of the input's bytes.
+// answers a quarter of the input's bytes, as they are in JSON. A fake does not count, and
+// estimates the usage of its answers from less, so that the two numbers differ.
 //
 // # Faults
 //

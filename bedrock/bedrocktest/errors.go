@@ -94,25 +94,31 @@ const (
 // fromModel says how Bedrock would report an error of the model.
 func fromModel(err error) *exception {
 	code := llm.CodeOf(err)
-	message := code.Error()
-	if e, ok := errors.AsType[*llm.Error](err); ok && e.Message != "" {
-		message = e.Message
+	message := ""
+	if e, ok := errors.AsType[*llm.Error](err); ok {
+		message = cmp.Or(e.Message, causes(code, e.Err))
 	}
 	switch code {
 	case llm.ErrContextTooLong:
-		message = say(tooLong, message, code)
+		message = say(tooLong, message)
 	case llm.ErrContentFiltered:
-		message = say(blocked, message, code)
+		message = say(blocked, message)
 	}
 	e := newException(cmp.Or(exceptionNames[code], "InternalServerException"), message)
 	e.retryAfter, _ = llm.RetryAfter(err)
 	return e
 }
 
+// causes is what an error of that code shows of its cause: a fake has its reasons there.
+func causes(code llm.Code, cause error) string {
+	text := (&llm.Error{Code: code, Err: cause}).Error()
+	return strings.TrimPrefix(strings.TrimPrefix(text, code.Error()), ": ")
+}
+
 // say puts what must be said before a message that does not say it.
-func say(what, message string, code llm.Code) string {
+func say(what, message string) string {
 	switch {
-	case message == code.Error():
+	case message == "":
 		return what
 	case strings.Contains(message, strings.TrimSuffix(what, ".")):
 		return message

@@ -87,15 +87,20 @@ func TestModelErrors(t *testing.T) {
 	}
 }
 
-// An error that says nothing gets the code's words; two get Bedrock's text, by which
-// alone they can be told.
+// An error that says nothing gets the exception's own words; two get Bedrock's text,
+// by which alone they can be told.
 func TestErrorMessages(t *testing.T) {
 	for _, c := range []struct {
 		err     error
 		message string
 	}{
-		{llm.ErrOverloaded, "overloaded"},
-		{errors.New("the model's own secret"), "unknown"},
+		{llm.ErrOverloaded, "Bedrock is unable to process your request."},
+		{&llm.Error{Err: llm.ErrOverloaded}, "Bedrock is unable to process your request."},
+		{errors.New("the model's own secret"), "The system encountered an unexpected error during processing. Try your request again."},
+		{&llm.Error{Code: llm.ErrInternal, Err: errors.New("the model's own secret")}, "The system encountered an unexpected error during processing. Try your request again."},
+		{&llm.Error{Code: llm.ErrInvalidRequest, Op: "generate", Provider: "fake", Err: errors.Join(
+			&llm.Error{Code: llm.ErrInvalidRequest, Message: "messages[0]: one"}, &llm.Error{Code: llm.ErrInvalidRequest, Message: "messages[1]: two"},
+		)}, "messages[0]: one; messages[1]: two"},
 		{llm.ErrContextTooLong, "Input is too long for requested model."},
 		{&llm.Error{Code: llm.ErrContextTooLong, Message: "9 tokens too many"}, "Input is too long for requested model. 9 tokens too many"},
 		{&llm.Error{Code: llm.ErrContextTooLong, Message: "Input is too long for requested model, by far"}, "Input is too long for requested model, by far"},

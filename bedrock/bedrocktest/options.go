@@ -8,7 +8,8 @@ import (
 // Options configures a [Server]. The zero value is what most tests want.
 type Options struct {
 	// Addr is the address to listen on: "127.0.0.1:8080". Empty is a free port of
-	// the loopback interface.
+	// the loopback interface. On any other interface the server answers whoever can
+	// reach it, since signatures are not verified.
 	Addr string
 
 	// Fault says what is to go wrong with a request; nil is nothing. It is called

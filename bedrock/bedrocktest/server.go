@@ -12,10 +12,10 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
-// Server is a Bedrock Runtime on the loopback interface. Its methods may be called
-// by several goroutines at once.
+// Server is a Bedrock Runtime on the loopback interface, unless [Options].Addr says
+// otherwise. Its methods may be called by several goroutines at once.
 type Server struct {
-	URL string // of the form http://127.0.0.1:port
+	URL string // of the form http://127.0.0.1:port, also where it listens on all interfaces
 
 	model  llm.Model
 	opts   Options

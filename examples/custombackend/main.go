@@ -23,12 +23,23 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
+const defaultModel = "gpt-5-mini"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	url := flag.String("url", "", "the base `URL` of the endpoint, such as https://api.openai.com/v1; the key is read from OPENAI_API_KEY")
-	name := flag.String("model", "gpt-5-mini", "the `name` of the model")
+	name := flag.String("model", defaultModel, "with -url: the `name` of the model")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), "Custombackend talks to an endpoint of OpenAI's chat completions, or to one of its own.\n\n"+
+			"usage: custombackend [-url URL [-model name]]\n\n")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
+	if flag.NArg() > 0 || *url == "" && *name != defaultModel { // its own has one model
+		flag.Usage()
+		os.Exit(2)
+	}
 
 	model, closeModel, err := open(os.Stdout, *url, os.Getenv("OPENAI_API_KEY"), *name)
 	if err == nil {
@@ -77,6 +88,7 @@ func talk(ctx context.Context, w io.Writer, model llm.Model) error {
 	story := &llm.Request{Messages: []llm.Message{llm.UserText("Tell me a very short story about a lighthouse.")}}
 	for text, err := range llm.TextStream(model.Stream(ctx, story)) {
 		if err != nil {
+			fmt.Fprintln(w)
 			return err
 		}
 		fmt.Fprint(w, text)

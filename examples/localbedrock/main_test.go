@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -20,7 +21,10 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
-func TestMain(m *testing.M) { os.Exit(leak.Run(m)) }
+func TestMain(m *testing.M) {
+	os.Unsetenv("AWS_BEARER_TOKEN_BEDROCK") // as the program's text advises
+	os.Exit(leak.Run(m))
+}
 
 // A tool loop through the server, as a program would run it.
 func TestServe(t *testing.T) {
@@ -59,6 +63,21 @@ func TestServe(t *testing.T) {
 	}
 	w.Close()
 	transport.CloseIdleConnections()
+}
+
+// An address that others can reach is warned of.
+func TestWarning(t *testing.T) {
+	for addr, want := range map[string]string{"0.0.0.0:0": "Warning: it listens on 0.0.0.0:", ":0": "Warning: it listens on 0.0.0.0:", "127.0.0.1:0": "", "localhost:0": ""} {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		var out strings.Builder
+		if err := serve(ctx, &out, addr); err != nil {
+			t.Fatal(err)
+		}
+		if got := out.String(); want != "" && !strings.Contains(got, want) || want == "" && strings.Contains(got, "Warning") {
+			t.Errorf("%s: %s", addr, got)
+		}
+	}
 }
 
 func TestAddressInUse(t *testing.T) {

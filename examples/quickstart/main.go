@@ -10,6 +10,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"os/signal"
 
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 
 	"github.com/parley-sdk/parley/bedrock"
 	"github.com/parley-sdk/parley/llm"
@@ -25,12 +27,23 @@ import (
 //go:embed image.webp
 var image []byte
 
+const defaultModel = "global.anthropic.claude-sonnet-4-5-20250929-v1:0"
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	onBedrock := flag.Bool("bedrock", false, "call Bedrock, with the default AWS credentials and region")
-	modelID := flag.String("model", "global.anthropic.claude-sonnet-4-5-20250929-v1:0", "the `id` of the model")
+	modelID := flag.String("model", defaultModel, "with -bedrock: the `id` of the model")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), "Quickstart has a conversation with a model, offline or on Bedrock.\n\n"+
+			"usage: quickstart [-bedrock [-model id]]\n\n")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
+	if flag.NArg() > 0 || !*onBedrock && *modelID != defaultModel { // the stand-in has one model
+		flag.Usage()
+		os.Exit(2)
+	}
 
 	model, closeModel, err := open(ctx, os.Stdout, *onBedrock, *modelID)
 	if err == nil {
@@ -55,8 +68,19 @@ func open(ctx context.Context, w io.Writer, onBedrock bool, modelID string) (llm
 	if err != nil {
 		return nil, nil, err
 	}
-	fmt.Fprintf(w, "Talking to %s on Bedrock in %s.\n", modelID, cfg.Region)
-	return bedrock.NewFromConfig(cfg, modelID, nil), func() {}, nil
+	switch {
+	case modelID == "":
+		return nil, nil, errors.New("no model: the Bedrock console lists the ids of your region")
+	case cfg.Region == "":
+		return nil, nil, errors.New("no AWS region: set AWS_REGION, or a region in your AWS profile")
+	}
+	client := bedrockruntime.NewFromConfig(cfg)
+	fmt.Fprintf(w, "Talking to %s on Bedrock in %s", modelID, cfg.Region)
+	if url := client.Options().BaseEndpoint; url != nil {
+		fmt.Fprintf(w, ", at %s", *url)
+	}
+	fmt.Fprintln(w, ".")
+	return bedrock.New(client, modelID, nil), func() {}, nil
 }
 
 // walkThrough has the conversation, and prints it.
@@ -122,6 +146,7 @@ func stream(ctx context.Context, w io.Writer, model llm.Model, req *llm.Request)
 	var answer llm.Accumulator
 	for text, err := range llm.TextStream(answer.Tee(model.Stream(ctx, req))) {
 		if err != nil {
+			fmt.Fprintln(w)
 			return llm.Message{}, err
 		}
 		fmt.Fprint(w, text)

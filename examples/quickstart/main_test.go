@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -44,15 +45,42 @@ func TestWalkThrough(t *testing.T) {
 	}
 }
 
-// Without credentials the program says what is missing.
-func TestBedrockWithoutCredentials(t *testing.T) {
-	for name, value := range map[string]string{
-		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_BEARER_TOKEN_BEDROCK": "", "AWS_PROFILE": "", "AWS_ROLE_ARN": "",
-		"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "", "AWS_REGION": "us-east-1",
-		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
-	} {
+// setAWS sets the environment of the AWS SDK, and unsets the rest of it. Files of the
+// user's, and the metadata of a virtual machine, are not looked at.
+func setAWS(t *testing.T, more map[string]string) {
+	for _, v := range os.Environ() {
+		if name, value, _ := strings.Cut(v, "="); strings.HasPrefix(name, "AWS_") {
+			t.Setenv(name, value) // restores it in the end
+			os.Unsetenv(name)
+		}
+	}
+	env := map[string]string{"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true"}
+	maps.Copy(env, more)
+	for name, value := range env {
 		t.Setenv(name, value)
 	}
+}
+
+// The first line says who is called, and what is missing for that is said before it.
+func TestOpenBedrock(t *testing.T) {
+	for _, c := range []struct{ region, url, model, line, err string }{
+		{"us-east-1", "", "m", "Talking to m on Bedrock in us-east-1.\n", ""},
+		{"us-east-1", "http://127.0.0.1:1", "m", "Talking to m on Bedrock in us-east-1, at http://127.0.0.1:1.\n", ""},
+		{"", "", "m", "", "no AWS region"},
+		{"us-east-1", "", "", "", "no model"},
+	} {
+		setAWS(t, map[string]string{"AWS_REGION": c.region, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": c.url})
+		var out strings.Builder
+		_, _, err := open(t.Context(), &out, true, c.model)
+		if out.String() != c.line || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%q, %v", out.String(), err)
+		}
+	}
+}
+
+// Without credentials the program says what is missing.
+func TestBedrockWithoutCredentials(t *testing.T) {
+	setAWS(t, map[string]string{"AWS_REGION": "us-east-1"})
 	var out strings.Builder
 	model, closeModel, err := open(t.Context(), &out, true, "m")
 	if err != nil {
