@@ -93,7 +93,7 @@ func (m *Model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, 
 // answer that breaks the schema of the request it returns both.
 func (c *call) converse(ctx context.Context, in *bedrockruntime.ConverseInput) (*llm.Response, error) {
 	defer c.close()
-	if _, err := c.model.client.Converse(ctx, in, c.options...); err != nil {
+	if err := send(ctx, c.model.client.Converse, in, c.options); err != nil {
 		return nil, c.fail(ctx, err)
 	}
 	body, err := c.readBody(maxAnswer)
@@ -150,7 +150,7 @@ func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 			cancel() // first: closing alone may wait for a peer that does not read
 			c.close()
 		}()
-		if _, err := m.client.ConverseStream(reading, streamInput(in, c.guardrail()), c.options...); err != nil {
+		if err := send(reading, m.client.ConverseStream, streamInput(in, c.guardrail()), c.options); err != nil {
 			yield(nil, c.fail(ctx, err))
 			return
 		}
@@ -159,7 +159,7 @@ func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 			return
 		}
 		d := &streamDecoder{
-			jsonDecoder: jsonDecoder{modelID: m.modelID, names: c.names}, requestID: c.requestID(),
+			ctx: ctx, jsonDecoder: jsonDecoder{modelID: m.modelID, names: c.names}, requestID: c.requestID(),
 			frames: frameReader{r: c.body}, yield: yield, warnings: c.warnings,
 		}
 		if err := d.run(); err != nil {

@@ -3,8 +3,10 @@ package bedrock
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 	"github.com/aws/smithy-go/auth/bearer"
 	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/parley-sdk/parley/llm"
 )
@@ -139,7 +142,10 @@ func complete(o *bedrockruntime.Options) error {
 		}
 	}
 	if o.Credentials != nil && isNil(o.Credentials) {
-		return invalid("options.client_options", "the AWS client's Credentials are a nil pointer")
+		return invalid("options.client_options", "the AWS client's Credentials hold nil")
+	}
+	if slices.ContainsFunc(o.AuthSchemes, func(s smithyhttp.AuthScheme) bool { return isNil(s) }) {
+		return invalid("options.client_options", "a nil scheme in the AWS client's AuthSchemes")
 	}
 	if slices.ContainsFunc(o.APIOptions, func(f func(*middleware.Stack) error) bool { return f == nil }) {
 		return invalid("options.client_options", "a nil function in the AWS client's APIOptions")
@@ -147,13 +153,24 @@ func complete(o *bedrockruntime.Options) error {
 	return nil
 }
 
-// isNil says whether v is nil or holds a nil pointer.
+// isNil says whether v is nil, or holds a nil pointer or function.
 func isNil(v any) bool {
-	if v == nil {
-		return true
-	}
 	r := reflect.ValueOf(v)
-	return r.Kind() == reflect.Pointer && r.IsNil()
+	return v == nil || (r.Kind() == reflect.Pointer || r.Kind() == reflect.Func) && r.IsNil()
+}
+
+// send calls the service. The SDK panics on some of what ClientOptions and ModifyInput
+// can leave behind; that is an error of the call. Its text may hold anything, so it is
+// the cause, and not shown.
+func send[In, Out any](ctx context.Context, op func(context.Context, In, ...func(*bedrockruntime.Options)) (Out, error), in In, options []func(*bedrockruntime.Options)) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &llm.Error{Code: llm.ErrInvalidRequest, Message: "the AWS SDK panicked: look at ClientOptions and ModifyInput; the panic is the cause",
+				Err: fmt.Errorf("panic: %v\n%s", p, debug.Stack())}
+		}
+	}()
+	_, err = op(ctx, in, options...)
+	return err
 }
 
 // withoutStreamReader takes the SDK's reader of event streams out of a call: it

@@ -23,6 +23,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/auth/bearer"
+	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/parley-sdk/parley/bedrock"
 	"github.com/parley-sdk/parley/bedrock/bedrocktest"
@@ -290,6 +292,12 @@ func TestOddClients(t *testing.T) {
 		"HTTPClient":         func(o *bedrockruntime.Options) { o.HTTPClient = (*http.Client)(nil) },
 		"Credentials":        func(o *bedrockruntime.Options) { o.Credentials = (*aws.CredentialsCache)(nil) },
 		"APIOptions":         func(o *bedrockruntime.Options) { o.APIOptions = append(o.APIOptions, nil) },
+		"AuthSchemes":        func(o *bedrockruntime.Options) { o.AuthSchemes = []smithyhttp.AuthScheme{nil} },
+		"HTTPClient func":    func(o *bedrockruntime.Options) { o.HTTPClient = roundTrip(nil) },
+		"Credentials func":   func(o *bedrockruntime.Options) { o.Credentials = aws.CredentialsProviderFunc(nil) },
+		"SDK panicked": func(o *bedrockruntime.Options) {
+			o.APIOptions = append(o.APIOptions, func(s *middleware.Stack) error { s.Deserialize.Clear(); return nil })
+		},
 	} {
 		t.Run("nil "+name, func(t *testing.T) {
 			req := hello.Clone()
@@ -299,12 +307,21 @@ func TestOddClients(t *testing.T) {
 			_, generate := m.Generate(t.Context(), req)
 			_, stream := llm.Collect(m.Stream(t.Context(), req))
 			for _, err := range []error{generate, stream} {
-				if llm.CodeOf(err) != llm.ErrInvalidRequest || !strings.Contains(err.Error(), name) {
+				if llm.CodeOf(err) != llm.ErrInvalidRequest || !strings.Contains(err.Error(), strings.TrimSuffix(name, " func")) {
 					t.Errorf("%v", err)
 				}
 			}
 		})
 	}
+	t.Run("nil block", func(t *testing.T) {
+		modify := func(in *bedrockruntime.ConverseInput) {
+			in.Messages[0].Content = []types.ContentBlock{(*types.ContentBlockMemberText)(nil)}
+		}
+		_, err := bedrock.New(answering(t, nil).Client(), "m", &bedrock.Options{ModifyInput: modify}).Generate(t.Context(), hello)
+		if llm.CodeOf(err) != llm.ErrInvalidRequest {
+			t.Errorf("%v", err)
+		}
+	})
 	var none *bedrock.Model
 	if _, err := none.Generate(t.Context(), hello); llm.CodeOf(err) != llm.ErrInvalidRequest {
 		t.Errorf("nil model: %v", err)

@@ -34,7 +34,7 @@ func citationsBlock(p *llm.TextPart) (types.ContentBlock, error) {
 	return &types.ContentBlockMemberCitationsContent{Value: block}, nil
 }
 
-// citationOf encodes a citation: of the service's own making as it came.
+// citationOf encodes a citation: one of the service's own making as it came.
 func citationOf(c llm.Citation, native bool) (types.Citation, error) {
 	if native && len(c.Data) > 0 {
 		return nativeCitation(c.Data)
@@ -64,6 +64,7 @@ func citation(c llm.Citation) (types.Citation, error) {
 		}
 	}
 	switch c.Kind {
+	case "":
 	case "web":
 		out.Location = &types.CitationLocationMemberWeb{Value: types.WebLocation{Url: &c.URL}}
 	case "document_char":
@@ -74,6 +75,8 @@ func citation(c llm.Citation) (types.Citation, error) {
 		out.Location = &types.CitationLocationMemberDocumentChunk{Value: types.DocumentChunkLocation{DocumentIndex: document, Start: start, End: end}}
 	case "search_result":
 		out.Location = &types.CitationLocationMemberSearchResultLocation{Value: types.SearchResultLocation{SearchResultIndex: document, Start: start, End: end}}
+	default:
+		return out, unsupported("kind", "a location that Bedrock does not know")
 	}
 	return out, nil
 }
@@ -115,6 +118,7 @@ func nativeCitation(data json.RawMessage) (types.Citation, error) {
 // neutral fields cannot hold it.
 func (d *jsonDecoder) decodeCitation(raw value) llm.Citation {
 	var c llm.Citation
+	raw = d.object(raw, "a citation")
 	lossy := false
 	for key, v := range raw.fields() {
 		switch string(key) {
@@ -123,16 +127,9 @@ func (d *jsonDecoder) decodeCitation(raw value) llm.Citation {
 		case "source":
 			c.Source = d.text(v)
 		case "sourceContent":
-			n := 0
-			for item := range v.items() {
-				kind, text := item.only()
-				if n++; string(kind) != "text" {
-					lossy = true
-					continue
-				}
-				c.Text += d.text(text)
-			}
-			lossy = lossy || n > 1
+			text, n, whole := d.texts(d.list(v, "sourceContent"))
+			c.Text = text
+			lossy = lossy || n > 1 || !whole
 		case "location":
 			lossy = !d.decodeLocation(&c, v) || lossy
 		default:
@@ -140,7 +137,7 @@ func (d *jsonDecoder) decodeCitation(raw value) llm.Citation {
 		}
 	}
 	if lossy {
-		c.Data = raw.clone()
+		c.Data = d.data(raw)
 	}
 	return c
 }
@@ -160,18 +157,18 @@ func (d *jsonDecoder) count(v value) *int {
 // decodeLocation says whether the neutral form holds all of the location.
 func (d *jsonDecoder) decodeLocation(c *llm.Citation, loc value) bool {
 	whole := true
-	for member, v := range loc.fields() {
+	for member, v := range d.object(loc, "a location").fields() {
 		i := 0
 		for i < len(locations) && locations[i].member != string(member) {
 			i++
 		}
 		if i == len(locations) {
-			c.Kind = d.text(quoted(member))
+			c.Kind = string(member)
 			whole = false
 			continue
 		}
 		c.Kind = locations[i].kind
-		for name, n := range v.fields() {
+		for name, n := range d.object(v, "a location").fields() {
 			switch string(name) {
 			case "url":
 				c.URL = d.text(n)

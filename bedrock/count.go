@@ -76,13 +76,13 @@ func (c *call) count(ctx context.Context, in *bedrockruntime.ConverseInput) (int
 		// Source: https://docs.aws.amazon.com/bedrock/latest/userguide/count-tokens.html
 		id = new(baseModelID(*id))
 	}
-	if _, err := c.model.client.CountTokens(ctx, &bedrockruntime.CountTokensInput{
+	if err := send(ctx, c.model.client.CountTokens, &bedrockruntime.CountTokensInput{
 		ModelId: id,
 		Input: &types.CountTokensInputMemberConverse{Value: types.ConverseTokensRequest{
 			Messages: in.Messages, System: in.System, ToolConfig: in.ToolConfig,
 			AdditionalModelRequestFields: in.AdditionalModelRequestFields,
 		}},
-	}, c.options...); err != nil {
+	}, c.options); err != nil {
 		return 0, err
 	}
 	body, err := c.readBody(maxCount)

@@ -1,77 +1,16 @@
 package bedrock
 
 import (
+	"bytes"
 	"cmp"
-	"encoding/base64"
 	"encoding/json"
 	"math"
 	"slices"
 	"time"
 
+	"github.com/parley-sdk/parley/internal/rawjson"
 	"github.com/parley-sdk/parley/llm"
 )
-
-// jsonDecoder reads the JSON of answers, whole and streamed alike. What is not known
-// is passed on; what is known and has another form than it must is noted, and the
-// answer is refused: half of one is none.
-type jsonDecoder struct {
-	modelID string
-	names   map[string]string // of tools: what was sent, and the application's own
-	scratch []byte            // reused for every string
-	wrong   string            // the first thing that has not the form it must
-}
-
-// note notes that a member has the wrong form.
-func (d *jsonDecoder) note(what string) {
-	if d.wrong == "" {
-		d.wrong = what
-	}
-}
-
-// fault is the error for what was noted.
-func (d *jsonDecoder) fault() error {
-	if d.wrong == "" {
-		return nil
-	}
-	return &llm.Error{Code: llm.ErrMalformedOutput, Message: "the service's answer is not as the Converse API has it: " + d.wrong}
-}
-
-// text returns the content of a JSON string, "" for null.
-func (d *jsonDecoder) text(v value) string {
-	if !v.isNull() && v[0] != '"' {
-		d.note("a value that should be a string")
-	}
-	d.scratch = v.appendString(d.scratch[:0])
-	return string(d.scratch)
-}
-
-// bytes returns the content of a base64 string.
-func (d *jsonDecoder) bytes(v value) []byte {
-	if !v.isNull() && v[0] != '"' {
-		d.note("a value that should be base64")
-	}
-	d.scratch = v.appendString(d.scratch[:0])
-	out := make([]byte, base64.StdEncoding.DecodedLen(len(d.scratch)))
-	n, err := base64.StdEncoding.Decode(out, d.scratch)
-	if err != nil {
-		d.note("a value that should be base64")
-	}
-	return out[:n]
-}
-
-// required is text that must be there.
-func (d *jsonDecoder) required(v value, name string) string {
-	s := d.text(v)
-	if s == "" {
-		d.note(name + " is missing")
-	}
-	return s
-}
-
-// opaque marks a part as ours.
-func (d *jsonDecoder) opaque() *llm.Opaque {
-	return &llm.Opaque{Provider: Provider, Model: d.modelID}
-}
 
 // decodeAnswer reads the body of a Converse answer.
 func (c *call) decodeAnswer(body []byte) (*llm.Response, error) {
@@ -79,11 +18,11 @@ func (c *call) decodeAnswer(body []byte) (*llm.Response, error) {
 	doc, _ := parse(body)
 	message := doc.get("output").get("message")
 	content := message.get("content")
-	if message.isNull() || !content.isNull() && content[0] != '[' {
+	if message.isNull() || message[0] != '{' || !content.isNull() && content[0] != '[' {
 		return nil, &llm.Error{Code: llm.ErrMalformedOutput, Message: "the answer is not a Converse response: is the endpoint Bedrock's?"}
 	}
 	r := &llm.Response{Message: llm.Message{Role: llm.RoleAssistant}}
-	for block := range content.items() {
+	for block := range d.list(content, "content").items() {
 		if p := d.decodeBlock(block); p != nil {
 			r.Message.Content = append(r.Message.Content, p)
 		}
@@ -97,11 +36,14 @@ func (c *call) decodeAnswer(body []byte) (*llm.Response, error) {
 			d.decodeMetadata(&end, key, v)
 		}
 	}
+	if end.stopReason == "" {
+		d.note("stopReason is missing")
+	}
 	if err := d.fault(); err != nil {
 		return nil, err
 	}
 	if n := len(r.Message.Content); n > 0 && cutShort(end.stopReason) {
-		if last, ok := r.Message.Content[n-1].(*llm.ToolCallPart); ok && string(last.Input) == "{}" {
+		if last, ok := r.Message.Content[n-1].(*llm.ToolCallPart); ok && noArguments(value(last.Input)) {
 			last.Input, last.Malformed = nil, brokenOff
 		}
 	}
@@ -117,7 +59,14 @@ func (d *jsonDecoder) decodeBlock(block value) llm.Part {
 	kind, v := block.only()
 	switch string(kind) {
 	case "":
+		if kind != nil {
+			d.note("a block without a kind")
+		}
 		return nil
+	case "toolUse", "reasoningContent", "citationsContent", "image", "toolResult":
+		d.object(v, "a block")
+	}
+	switch string(kind) {
 	case "text":
 		// Models put an empty text before a tool call; sent back it is an error.
 		if s := d.text(v); s != "" {
@@ -138,10 +87,14 @@ func (d *jsonDecoder) decodeBlock(block value) llm.Part {
 		}
 	case "image":
 		if p := d.decodeImage(v); p != nil {
+			d.required(v.get("format"), "format")
+			if len(p.Data) == 0 && p.URI == "" {
+				d.note("an image without data")
+			}
 			return p
 		}
 	}
-	return &llm.ProviderPart{Provider: Provider, Kind: d.text(quoted(kind)), Data: v.clone()}
+	return d.native(kind, v)
 }
 
 // decodeToolUse reads a tool call; nil where Bedrock ran the tool itself.
@@ -158,15 +111,23 @@ func (d *jsonDecoder) decodeToolUse(v value) *llm.ToolCallPart {
 	if len(input) > 0 && input[0] == '"' {
 		text = input.appendString(nil) // what the service could not parse arrives as a string
 	}
-	switch v, ok := parse(text); {
+	switch {
 	case input.isNull(), blank(string(text)):
 		call.Input = json.RawMessage("{}")
-	case ok && v[0] == '{':
-		call.Input = v.clone()
+	case rawjson.IsObject(text):
+		call.Input = bytes.Clone(bytes.TrimSpace(text))
 	default:
 		call.Malformed = string(text)
 	}
 	return call
+}
+
+// noArguments says whether an object is empty.
+func noArguments(input value) bool {
+	for range input.fields() {
+		return false
+	}
+	return !input.isNull()
 }
 
 // brokenOff stands for the arguments of a call that broke off before any came, as in
@@ -174,13 +135,13 @@ func (d *jsonDecoder) decodeToolUse(v value) *llm.ToolCallPart {
 const brokenOff = "…"
 
 // cutShort says whether an answer that stopped for that reason may have stopped in
-// the middle of a call.
+// the middle of a call: all do that do not say otherwise.
 func cutShort(stopReason string) bool {
 	switch stopReasons[stopReason] {
-	case llm.StopMaxTokens, llm.StopContextWindow, llm.StopMalformed:
-		return true
+	case llm.StopEndTurn, llm.StopToolUse, llm.StopSequence:
+		return false
 	}
-	return false
+	return true
 }
 
 // decodeReasoning reads a reasoning block; nil where it is of an unknown kind.
@@ -188,6 +149,7 @@ func (d *jsonDecoder) decodeReasoning(v value) *llm.ReasoningPart {
 	p := &llm.ReasoningPart{Opaque: d.opaque()}
 	switch kind, v := v.only(); string(kind) {
 	case "reasoningText":
+		v = d.object(v, "a reasoningText")
 		p.Text = d.text(v.get("text"))
 		p.Signature = d.text(v.get("signature"))
 	case "redactedContent":
@@ -198,17 +160,14 @@ func (d *jsonDecoder) decodeReasoning(v value) *llm.ReasoningPart {
 	return p
 }
 
-// decodeCitations reads text with citations; nil where it holds more than text.
+// decodeCitations reads text with citations; nil where there is more than text.
 func (d *jsonDecoder) decodeCitations(v value) *llm.TextPart {
-	p := &llm.TextPart{Opaque: d.opaque()}
-	for item := range v.get("content").items() {
-		kind, text := item.only()
-		if string(kind) != "text" {
-			return nil
-		}
-		p.Text += d.text(text)
+	text, _, whole := d.texts(d.list(v.get("content"), "content"))
+	if !whole {
+		return nil
 	}
-	for item := range v.get("citations").items() {
+	p := &llm.TextPart{Text: text, Opaque: d.opaque()}
+	for item := range d.list(v.get("citations"), "citations").items() {
 		p.Citations = append(p.Citations, d.decodeCitation(item))
 	}
 	return p
@@ -221,12 +180,12 @@ func (d *jsonDecoder) decodeImage(v value) *llm.MediaPart {
 		return nil
 	}
 	p := &llm.MediaPart{MediaType: "image/" + d.text(v.get("format"))}
-	source := v.get("source")
+	source := d.object(v.get("source"), "a source")
 	switch kind, v := source.only(); string(kind) {
 	case "bytes":
 		p.Data = d.bytes(v)
 	case "s3Location":
-		p.URI = d.text(v.get("uri"))
+		p.URI = d.required(d.object(v, "an s3Location").get("uri"), "uri")
 		p.Opaque = ownedBy(d.text(v.get("bucketOwner")), d.modelID)
 	default:
 		return nil

@@ -21,6 +21,9 @@ func (e *encoder) appendBlocks(blocks []types.ContentBlock, role llm.Role, p llm
 		block = &types.ContentBlockMemberText{Value: p.Text}
 	case *llm.MediaPart:
 		block, err = e.media(p)
+		if f, ok := err.(*fault); ok && f.code == llm.ErrUnsupported && role == llm.RoleAssistant {
+			return blocks, nil // the model's own must not end the conversation
+		}
 	case *llm.DocumentPart:
 		var doc types.DocumentBlock
 		doc, err = e.document(p)

@@ -118,7 +118,7 @@ func TestEncode(t *testing.T) {
 		{"citations", history(&llm.TextPart{Text: "cited", Opaque: opaque, Citations: []llm.Citation{
 			{Kind: "document_char", Title: "t", Source: "s", Text: "x", Document: new(0), Start: new(1), End: new(2)}, {Kind: "web", URL: "https://example.com"},
 			{Kind: "web", Data: raw(`{"location":{"web":{"url":"https://example.com","domain":"example.com"}}}`)}, {Kind: "search_result", Document: new(3)}}},
-			&llm.TextPart{Text: "of another", Opaque: &llm.Opaque{Provider: "openai"}, Citations: []llm.Citation{{Title: "lost"}}}), nil, "messages[1].content[0].citations messages[1].content[1].citations"},
+			&llm.TextPart{Text: "of another", Opaque: &llm.Opaque{Provider: "openai"}, Citations: []llm.Citation{{Title: "lost"}}}), nil, "messages[1].content[0].citations[3] messages[1].content[1].citations"},
 		{"cache_points", &llm.Request{System: []llm.Part{llm.Text("s"), &llm.CachePointPart{TTL: 5 * time.Minute}}, Messages: []llm.Message{llm.User(llm.Text("x"), &llm.CachePointPart{TTL: 2 * time.Hour}, llm.Text("y"), &llm.CachePointPart{TTL: time.Hour})}}, nil, "messages[0].content[1].ttl messages[0].content[3].ttl"},
 		{"provider_parts", ask(bedrock.GuardText("g"), &llm.ProviderPart{Provider: bedrock.Provider, Kind: "searchResult", Data: raw(`{"source":"s","title":"t","content":[{"text":"x"}]}`)},
 			&llm.ProviderPart{Provider: "openai", Kind: "web_search_call", Data: raw(`{}`)}), nil, "messages[0].content[3]"},

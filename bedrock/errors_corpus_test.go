@@ -176,8 +176,8 @@ func TestUnwrappedErrors(t *testing.T) {
 	for message, want := range map[string]string{
 		`Mantle streaming error for requestId ede387b0-0a25: ErrorEvent { error: APIError { type: "BadRequestError", code: Some(400), message: "\"auto\" tool choice requires --enable-auto-tool-choice", param: None } }`: `"…" tool choice requires --enable-auto-tool-choice`,
 		`The model returned the following errors: {"error":{"code":"validation_error","message":"The value 'SECRET' is wrong"}}`:                                                                                           `The value '…' is wrong`,
-		`The model returned the following errors: {"message":"SECRET"}`:                     `The model returned the following errors: {"…":"…"}`,
-		`Mantle streaming error for requestId x: ErrorEvent { error: APIError { message: "`: `Mantle streaming error for requestId x: ErrorEvent { error: APIError { message: "…`,
+		`The model returned the following errors: {"message":"SECRET"}`:                     `The model returned the following errors: {…}`,
+		`Mantle streaming error for requestId x: ErrorEvent { error: APIError { message: "`: `Mantle streaming error for requestId x: ErrorEvent {…`,
 	} {
 		s := answering(t, &bedrocktest.Options{Fault: always(bedrocktest.Fault{Type: "ValidationException", Message: message})})
 		_, err := bedrock.New(s.Client(), "m", nil).Generate(t.Context(), hello)

@@ -7,11 +7,13 @@ import (
 	"io"
 	"net/http"
 	"reflect"
+	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/schemas"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/aws/smithy-go/transport/http/protocol/restjson1"
 
@@ -88,7 +90,27 @@ func nativeBlock(kind string, data json.RawMessage) (types.ContentBlock, error) 
 	if sent, err := encodeBlock(block); err != nil || !sameJSON(sent, given) {
 		return nil, unsupported("data", "holds something that this version of the AWS SDK does not know: upgrade it, or leave the part out")
 	}
+	if err := checkBlock(block); err != nil {
+		return nil, invalid("data", "lacks what the AWS SDK requires")
+	}
 	return block, nil
+}
+
+// checker is a client whose calls end after the SDK's own check of their input.
+var checker = sync.OnceValue(func() *bedrockruntime.Client {
+	end := middleware.InitializeMiddlewareFunc("End", func(context.Context, middleware.InitializeInput, middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+		return middleware.InitializeOutput{Result: &bedrockruntime.ConverseOutput{}}, middleware.Metadata{}, nil
+	})
+	return bedrockruntime.New(bedrockruntime.Options{APIOptions: []func(*middleware.Stack) error{
+		func(s *middleware.Stack) error { return s.Initialize.Add(end, middleware.After) },
+	}})
+})
+
+// checkBlock says whether the SDK would send a block.
+func checkBlock(block types.ContentBlock) error {
+	_, err := checker().Converse(context.Background(), &bedrockruntime.ConverseInput{ModelId: new("m"),
+		Messages: []types.Message{{Role: types.ConversationRoleUser, Content: []types.ContentBlock{block}}}})
+	return err
 }
 
 // sameJSON compares two documents, whatever the order of their members.

@@ -2,6 +2,8 @@ package bedrock
 
 import (
 	"encoding/json"
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -31,7 +33,7 @@ func foreignParts(d *draft) {
 			return nil, false
 		}
 		block, err := providerBlock(p)
-		if f, ok := err.(*fault); ok && f.code == llm.ErrUnsupported && t.role == llm.RoleAssistant {
+		if err != nil && t.role == llm.RoleAssistant {
 			// The model's own words must not end the conversation.
 			d.changed(llm.WarningDropped, it.at, "", "left out: this version of the AWS SDK does not know such a block")
 			return nil, true
@@ -98,17 +100,40 @@ func replayCitations(d *draft) {
 		}
 		mended := &llm.TextPart{Text: p.Text, Opaque: p.Opaque}
 		if t.role == llm.RoleAssistant && ours(p.Opaque) {
-			mended.Citations = slices.DeleteFunc(slices.Clone(p.Citations), func(c llm.Citation) bool {
-				_, err := citationOf(c, p.Opaque != nil)
-				return c.Kind == "search_result" || err != nil
-			})
+			mended.Citations = d.citations(it, p)
+		} else {
+			d.changed(llm.WarningDropped, it.at, "citations", "left out: Bedrock takes back only its own")
 		}
-		if len(mended.Citations) == len(p.Citations) {
+		if slices.EqualFunc(mended.Citations, p.Citations, func(a, b llm.Citation) bool { return len(a.Data) == len(b.Data) }) {
 			return nil, false
 		}
-		d.changed(llm.WarningDropped, it.at, "citations", "left out: Bedrock takes back only its own, and none of search results")
 		return it.with(mended), true
 	})
+}
+
+// citations are those of a text that go back. A form that the AWS SDK does not know goes
+// back as far as the neutral one holds it.
+func (d *draft) citations(it item, p *llm.TextPart) []llm.Citation {
+	var out []llm.Citation
+	for i, c := range p.Citations {
+		field := fmt.Sprintf("citations[%d]", i)
+		if c.Kind == "search_result" {
+			d.changed(llm.WarningDropped, it.at, field, "left out: Bedrock takes back none of search results")
+			continue
+		}
+		if _, err := citationOf(c, p.Opaque != nil); err != nil && p.Opaque != nil && len(c.Data) > 0 {
+			d.changed(llm.WarningDropped, it.at, field+".data", "left out: this version of the AWS SDK does not know its form")
+			if c.Data = nil; reflect.ValueOf(c).IsZero() {
+				continue
+			}
+		}
+		if _, err := citation(c); err != nil {
+			d.changed(llm.WarningDropped, it.at, field, "left out: %v", err)
+			continue
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // malformedArguments shows the model what it wrote, in the only form there is.

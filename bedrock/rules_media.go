@@ -61,10 +61,22 @@ func (p *Profile) refuses(part llm.Part) string {
 // assistantMedia leaves out media of the assistant, which most models refuse.
 func assistantMedia(d *draft) {
 	d.edit(media|documents, func(t *turn, it item) ([]item, bool) {
-		if t.role != llm.RoleAssistant || d.profile.AssistantMedia && d.profile.refuses(it.part) == "" {
+		why := ""
+		m, isMedia := it.part.(*llm.MediaPart)
+		switch {
+		case t.role != llm.RoleAssistant:
+			return nil, false
+		case !d.profile.AssistantMedia || d.profile.refuses(it.part) != "":
+			why = "the model takes no media back"
+		case isMedia:
+			if _, err := (&encoder{}).media(m); err != nil {
+				why = err.Error()
+			}
+		}
+		if why == "" {
 			return nil, false
 		}
-		d.changed(llm.WarningDropped, it.at, "", "left out: the model takes no media back")
+		d.changed(llm.WarningDropped, it.at, "", "left out: %s", why)
 		return nil, true
 	})
 }

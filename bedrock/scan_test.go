@@ -17,7 +17,7 @@ func decodeAny(v value) any {
 	case '{':
 		m := map[string]any{}
 		for key, member := range v.fields() {
-			m[string(quoted(key).appendString(nil))] = decodeAny(member)
+			m[string(key)] = decodeAny(member)
 		}
 		return m
 	case '[':

@@ -2,7 +2,8 @@ package bedrock
 
 import (
 	"bytes"
-	"encoding/json"
+	"cmp"
+	"context"
 	"math"
 	"strings"
 
@@ -16,6 +17,7 @@ import (
 // pulls: a message is read when the loop wants the next event.
 type streamDecoder struct {
 	jsonDecoder
+	ctx       context.Context
 	requestID string
 	frames    frameReader
 	yield     func(llm.Event, error) bool
@@ -27,32 +29,26 @@ type streamDecoder struct {
 	end    ending
 	stop   bool // messageStop has come: the answer is whole
 	raw    rawAnswer
-	left   bool // the loop was left: nothing may be yielded any more
+	left   bool  // the loop was left: nothing may be yielded any more
+	over   error // of the context, once an event was not yielded for it
 }
 
 // run yields the events of the answer. Its error is why the answer is not whole.
 func (d *streamDecoder) run() error {
 	for !d.left {
-		f, err := d.frames.next()
-		complete := false
-		if err == nil {
-			switch string(f.kind) {
-			case "event":
-				complete, err = d.event(f)
-			case "exception", "error":
-				err = d.exception(f)
-			default:
-				err = errCorrupt
-			}
+		// Who cancels does not want what is buffered.
+		if err := d.ctx.Err(); err != nil {
+			return err
 		}
+		complete, err := d.next()
 		switch {
+		case d.wrong != "":
+			return d.fault()
 		case complete:
-			d.finish("")
-			return nil
+			return d.finish("")
 		case err != nil && d.stop:
 			// The answer is whole; only what follows it was lost.
-			d.finish("the stream ended without its metadata")
-			return nil
+			return d.finish("the stream ended without its metadata")
 		case err != nil:
 			return err
 		}
@@ -60,17 +56,39 @@ func (d *streamDecoder) run() error {
 	return nil
 }
 
-// event handles one event; true says that the answer and its metadata are complete.
-func (d *streamDecoder) event(f frame) (complete bool, err error) {
+// next reads a message; true says that the answer and its metadata are complete.
+func (d *streamDecoder) next() (complete bool, err error) {
+	f, err := d.frames.next()
+	if err != nil {
+		return false, err
+	}
+	switch string(f.kind) {
+	case "event":
+		if len(f.name) > 0 {
+			return d.event(f), nil
+		}
+	case "exception", "error":
+		return false, d.exception(f)
+	}
+	return false, errCorrupt
+}
+
+// event handles one event; see next.
+func (d *streamDecoder) event(f frame) (complete bool) {
 	v, ok := parse(f.payload)
 	object := ok && v[0] == '{'
 	switch string(f.name) {
-	case "":
-		return false, errCorrupt
+	case "messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop":
+		if d.stop {
+			d.note("content after the end of the message")
+			return false
+		}
+	}
+	switch string(f.name) {
 	case "messageStart":
 	case "contentBlockStart":
 		if wire, ok := d.index(v); ok {
-			d.blockStart(wire, v.get("start"))
+			d.blockStart(wire, d.object(v.get("start"), "a start"))
 		}
 	case "contentBlockDelta":
 		if wire, ok := d.index(v); ok {
@@ -98,15 +116,12 @@ func (d *streamDecoder) event(f frame) (complete bool, err error) {
 		if !ok {
 			v = value("null")
 		}
-		d.emit(&llm.ProviderDelta{Index: -1, Provider: Provider, Kind: string(f.name), Data: v.clone()})
+		d.emit(&llm.ProviderDelta{Index: -1, Provider: Provider, Kind: string(f.name), Data: d.data(v)})
 	}
 	if !object {
 		d.note("an event that is not an object")
 	}
-	if err := d.fault(); err != nil {
-		return false, err
-	}
-	return complete, nil
+	return complete
 }
 
 // index reads the index of an event's block.
@@ -125,14 +140,21 @@ func (d *streamDecoder) stopReason(event value) {
 	}
 }
 
-// emit yields an event unless the loop was left.
+// emit yields an event, unless the loop was left, the context has ended, or what is
+// yielded would be half of something.
 func (d *streamDecoder) emit(ev llm.Event) {
-	d.left = d.left || !d.yield(ev, nil)
+	if d.over == nil {
+		d.over = d.ctx.Err()
+	}
+	if d.left || d.over != nil || d.wrong != "" {
+		return
+	}
+	d.left = !d.yield(ev, nil)
 }
 
 // finish yields the end of an answer that is whole. Lost says what did not come
 // with it.
-func (d *streamDecoder) finish(lost string) {
+func (d *streamDecoder) finish(lost string) error {
 	cut := cutShort(d.end.stopReason)
 	for i, b := range d.blocks.open {
 		// A call without arguments that is the last thing of an answer which was cut
@@ -143,6 +165,7 @@ func (d *streamDecoder) finish(lost string) {
 	f := d.end.finish(d.modelID, d.calls, d.warnings, lost)
 	f.RequestID, f.Raw = d.requestID, new(d.raw) // a copy: the decoder with its buffers must not live on
 	d.emit(f)
+	return cmp.Or(d.fault(), d.over)
 }
 
 // exception is the error in an exception or error message of a stream. Its type is
@@ -184,9 +207,4 @@ func (d *streamDecoder) exception(f frame) error {
 		return &types.ModelErrorException{Message: message}
 	}
 	return &smithy.GenericAPIError{Code: string(f.name), Message: text}
-}
-
-// native is data that has no neutral form.
-func (d *streamDecoder) native(kind []byte, v value) *llm.ProviderPart {
-	return &llm.ProviderPart{Provider: Provider, Kind: string(quoted(kind).appendString(nil)), Data: json.RawMessage(v.clone())}
 }

@@ -23,37 +23,48 @@ type block struct {
 	input   bool     // arguments of a call have come
 	cited   bool
 	failed  bool   // an image that is none: start then holds all that came of it
+	source  string // of an image: the member that its content comes in
 	stopped bool   // but kept open: a call without arguments, see close
 	data    []byte // of a native call: its arguments, or the elements of a result, joined by commas
 }
 
-// maxNative bounds a call that Bedrock runs itself, which is kept until it is whole.
-const maxNative = 16 << 20
+// Bounds of a call that Bedrock runs itself, which is kept until it is whole, and of
+// the blocks that are open at a time.
+const (
+	maxNative = 16 << 20
+	maxOpen   = 1 << 10
+)
 
-func (b *blocks) find(wire int) *block {
+func (b *blocks) find(wire int, stopped bool) *block {
 	for i := range b.open {
-		if b.open[i].wire == wire && !b.open[i].stopped {
+		if b.open[i].wire == wire && b.open[i].stopped == stopped {
 			return &b.open[i]
 		}
 	}
 	return nil
 }
 
-func (b *blocks) add(new block) *block {
-	b.open = append(b.open, new)
-	return &b.open[len(b.open)-1]
+func (d *streamDecoder) add(new block) *block {
+	if len(d.blocks.open) == maxOpen {
+		d.note("too many blocks that do not stop")
+	}
+	d.blocks.open = append(d.blocks.open, new)
+	return &d.blocks.open[len(d.blocks.open)-1]
 }
 
 // blockStart begins a block of a kind that says so. Text and reasoning do not: they
 // begin with their first delta.
 func (d *streamDecoder) blockStart(wire int, start value) {
-	if d.blocks.find(wire) != nil {
+	if d.blocks.find(wire, false) != nil {
 		d.note("a block that starts twice")
 		return
 	}
 	kind, v := start.only()
 	switch string(kind) {
 	case "":
+		if kind != nil {
+			d.note("a block without a kind")
+		}
 	case "toolUse":
 		call := d.decodeToolUse(v)
 		if call == nil {
@@ -62,14 +73,14 @@ func (d *streamDecoder) blockStart(wire int, start value) {
 		}
 		d.calls = true
 		b := d.begin(wire, &llm.ToolCallPart{ID: call.ID, Name: call.Name})
-		if input := v.get("input"); len(input) > len("{}") && input[0] == '{' {
-			b.input = true // the protocol has none here, but it is not ours to lose
-			d.emit(&llm.ToolCallDelta{Index: b.index, Input: string(input)})
+		if !noArguments(value(call.Input)) {
+			b.input = true // the protocol has none here, but they are not ours to lose
+			d.emit(&llm.ToolCallDelta{Index: b.index, Input: string(call.Input) + call.Malformed})
 		}
 	case "toolResult":
 		d.nativeStart(wire, "toolResult", v)
 	case "image":
-		d.blocks.add(block{wire: wire, index: -1, start: v.clone(), part: &llm.MediaPart{MediaType: "image/" + d.required(v.get("format"), "format")}})
+		d.add(block{wire: wire, index: -1, start: v.clone(), part: &llm.MediaPart{MediaType: "image/" + d.required(v.get("format"), "format")}})
 	default:
 		d.begin(wire, d.native(kind, v))
 	}
@@ -78,11 +89,8 @@ func (d *streamDecoder) blockStart(wire int, start value) {
 // nativeStart begins a call that Bedrock ran itself, or its result. These have no
 // neutral form, and are yielded whole when they stop.
 func (d *streamDecoder) nativeStart(wire int, kind string, v value) {
-	if v[0] != '{' {
-		d.note("a start that is not an object")
-		return
-	}
-	d.blocks.add(block{wire: wire, index: -1, kind: kind, start: v.clone()})
+	d.required(v.get("toolUseId"), "toolUseId")
+	d.add(block{wire: wire, index: -1, kind: kind, start: v.clone()})
 }
 
 func (d *streamDecoder) blockDelta(wire int, delta value) {
@@ -91,7 +99,13 @@ func (d *streamDecoder) blockDelta(wire int, delta value) {
 		d.note("a delta without content")
 		return
 	}
-	b := d.blocks.find(wire)
+	b := d.blocks.find(wire, false)
+	switch string(kind) {
+	case "toolUse", "reasoningContent", "citation", "image":
+		d.object(v, "a delta")
+	case "toolResult":
+		d.list(v, "a result")
+	}
 	switch string(kind) {
 	case "text":
 		text := d.text(v)
@@ -106,6 +120,9 @@ func (d *streamDecoder) blockDelta(wire int, delta value) {
 			return
 		}
 	case "toolUse":
+		if d.blocks.find(wire, true) != nil && b == nil {
+			d.note("arguments of a call that has stopped")
+		}
 		if b != nil && d.toolDelta(b, v) {
 			return
 		}
@@ -158,9 +175,6 @@ func (d *streamDecoder) keep(b *block, data []byte) {
 // toolDelta takes a fragment of arguments; false says that the block is no call.
 func (d *streamDecoder) toolDelta(b *block, v value) bool {
 	input := d.text(v.get("input"))
-	if v[0] != '{' {
-		d.note("a call's arguments that are not an object")
-	}
 	if b.kind == "toolUse" {
 		d.keep(b, []byte(input))
 		return true
@@ -168,7 +182,7 @@ func (d *streamDecoder) toolDelta(b *block, v value) bool {
 	if _, ok := b.part.(*llm.ToolCallPart); !ok {
 		return false
 	}
-	if input != "" {
+	if b.input || !blank(input) { // blank ones are none
 		b.input = true
 		d.emit(&llm.ToolCallDelta{Index: b.index, Input: input})
 	}
@@ -211,7 +225,15 @@ func (d *streamDecoder) imageDelta(b *block, v value) bool {
 		return true
 	case p == nil:
 		return false
-	case b.index < 0:
+	case len(p.Data) == 0 && p.URI == "":
+		return true
+	}
+	source, _ := v.get("source").only()
+	if b.source != "" && b.source != string(source) {
+		d.note("an image with two sources")
+	}
+	b.source = string(source)
+	if b.index < 0 {
 		part.Opaque = p.Opaque
 		d.start(b)
 	}
@@ -222,7 +244,7 @@ func (d *streamDecoder) imageDelta(b *block, v value) bool {
 // blockStop ends a block. A call without arguments stays: whether it broke off is
 // known when the answer stops.
 func (d *streamDecoder) blockStop(wire int) {
-	b := d.blocks.find(wire)
+	b := d.blocks.find(wire, false)
 	if b == nil {
 		return // of a text without any
 	}
@@ -245,7 +267,7 @@ func (d *streamDecoder) blockStop(wire int) {
 func (d *streamDecoder) close(b block, broke bool) {
 	switch {
 	case b.kind != "":
-		b.part = &llm.ProviderPart{Provider: Provider, Kind: b.kind, Data: b.nativeData()}
+		b.part = d.native([]byte(b.kind), b.nativeData())
 		d.start(&b)
 	case b.index < 0: // an image of which nothing came, or an error
 		b.part = &llm.ProviderPart{Provider: Provider, Kind: "image", Data: b.start}
@@ -262,7 +284,7 @@ func (d *streamDecoder) close(b block, broke bool) {
 }
 
 // nativeData is a native call as one object, as it stands in a whole answer.
-func (b *block) nativeData() json.RawMessage {
+func (b *block) nativeData() value {
 	member, v := "content", "["+string(b.data)+"]"
 	if b.kind == "toolUse" {
 		member, v = "input", string(b.data)
@@ -274,7 +296,7 @@ func (b *block) nativeData() json.RawMessage {
 			v = string(text)
 		}
 	}
-	return joinObjects(b.start, []byte(`{"`+member+`":`+v+"}"))
+	return value(joinObjects(b.start, []byte(`{"`+member+`":`+v+"}")))
 }
 
 // joinObjects puts the members of two objects into one.
@@ -289,7 +311,7 @@ func joinObjects(a, b []byte) json.RawMessage {
 
 // begin starts a part and returns its block.
 func (d *streamDecoder) begin(wire int, p llm.Part) *block {
-	b := d.blocks.add(block{wire: wire, part: p})
+	b := d.add(block{wire: wire, part: p})
 	d.start(b)
 	return b
 }

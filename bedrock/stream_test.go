@@ -2,6 +2,7 @@ package bedrock
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -22,7 +23,7 @@ func decodeStream(body io.Reader) (*llm.Response, []llm.Event, error) {
 	var acc llm.Accumulator
 	var events []llm.Event
 	var addErr error
-	d := &streamDecoder{jsonDecoder: jsonDecoder{modelID: "m"}, requestID: "r", frames: frameReader{r: body},
+	d := &streamDecoder{ctx: context.Background(), jsonDecoder: jsonDecoder{modelID: "m"}, requestID: "r", frames: frameReader{r: body},
 		yield: func(ev llm.Event, err error) bool {
 			events = append(events, ev)
 			if err := acc.Add(ev); err != nil {
@@ -156,6 +157,25 @@ func TestStreamContent(t *testing.T) {
 			contentBlockStart {"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"t2","name":"f","input":{}}}}
 			contentBlockStop {"contentBlockIndex":0}`,
 			[]llm.Part{&llm.ToolCallPart{ID: "t1", Name: "f", Input: raw(`{"a":1}`)}, &llm.ToolCallPart{ID: "t2", Name: "f", Input: raw(`{}`)}}},
+		{"arguments in the start that are no object", `
+			contentBlockStart {"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"t1","name":"f","input":"{\"path\":\"/et"}}}
+			contentBlockStop {"contentBlockIndex":0}
+			contentBlockStart {"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"t2","name":"f","input":[1,2]}}}
+			contentBlockStop {"contentBlockIndex":1}
+			contentBlockStart {"contentBlockIndex":2,"start":{"toolUse":{"toolUseId":"t3","name":"f","input":{ }}}}
+			contentBlockDelta {"contentBlockIndex":2,"delta":{"toolUse":{"input":" "}}}
+			contentBlockDelta {"contentBlockIndex":2,"delta":{"toolUse":{"input":"{\"a\":1}"}}}
+			contentBlockStop {"contentBlockIndex":2}`,
+			[]llm.Part{&llm.ToolCallPart{ID: "t1", Name: "f", Malformed: `{"path":"/et`}, &llm.ToolCallPart{ID: "t2", Name: "f", Malformed: `[1,2]`},
+				&llm.ToolCallPart{ID: "t3", Name: "f", Input: raw(`{"a":1}`)}}},
+		{"keys with escapes", `
+			contentBlockStart {"contentBlockIndex":0,"start":{"\u0074oolUse":{"toolUseId":"t1","name":"f"}}}
+			contentBlockDelta {"contentBlockIndex":0,"delta":{"toolUse":{"inp\u0075t":"{}"}}}
+			contentBlockStop {"contentBlockIndex":0}
+			contentBlockDelta {"contentBlockIndex":1,"delta":{"t\u0065xt":"hello"}}`,
+			[]llm.Part{&llm.ToolCallPart{ID: "t1", Name: "f", Input: raw(`{}`)}, llm.Text("hello")}},
+		{"an unknown block that is not UTF-8", "contentBlockStart {\"contentBlockIndex\":0,\"start\":{\"hologram\":{\"v\":\"\xff\"}}}",
+			[]llm.Part{&llm.ProviderPart{Provider: Provider, Kind: "hologram", Data: raw("{\"v\":\"\uFFFD\"}")}}},
 		{"a call without arguments that never stops", `
 			contentBlockStart {"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"t1","name":"f"}}}`,
 			[]llm.Part{&llm.ToolCallPart{ID: "t1", Name: "f", Malformed: "…"}}},
@@ -181,16 +201,18 @@ func TestStreamContent(t *testing.T) {
 func TestCallsCutShort(t *testing.T) {
 	started := func(id string) string {
 		return `contentBlockStart {"contentBlockIndex":0,"start":{"toolUse":{"toolUseId":"` + id + `","name":"f"}}}
+			contentBlockDelta {"contentBlockIndex":0,"delta":{"toolUse":{"input":"\n"}}}
 			contentBlockStop {"contentBlockIndex":0}
 			`
 	}
-	for reason, want := range map[string]string{"max_tokens": "…", "malformed_tool_use": "…", "model_context_window_exceeded": "…", "tool_use": "", "end_turn": ""} {
+	for reason, want := range map[string]string{"max_tokens": "…", "malformed_tool_use": "…", "model_context_window_exceeded": "…",
+		"guardrail_intervened": "…", "content_filtered": "…", "a_new_reason": "…", "tool_use": "", "end_turn": "", "stop_sequence": ""} {
 		got, _, err := decodeStream(bytes.NewReader(stream(t, started("a")+started("b")+`messageStop {"stopReason":"`+reason+`"}`)))
 		if err != nil || len(got.ToolCalls()) != 2 || got.ToolCalls()[0].Malformed != "" || got.ToolCalls()[1].Malformed != want {
 			t.Errorf("%s: %+v, %v", reason, got.ToolCalls(), err)
 		}
 		c := &call{model: &Model{modelID: "m"}}
-		whole, err := c.decodeAnswer([]byte(`{"output":{"message":{"content":[{"toolUse":{"toolUseId":"a","name":"f","input":{}}},{"toolUse":{"toolUseId":"b","name":"f"}}]}},"stopReason":"` + reason + `"}`))
+		whole, err := c.decodeAnswer([]byte(`{"output":{"message":{"content":[{"toolUse":{"toolUseId":"a","name":"f","input":{}}},{"toolUse":{"toolUseId":"b","name":"f","input":{ }}}]}},"stopReason":"` + reason + `"}`))
 		if err != nil || whole.ToolCalls()[0].Malformed != "" || whole.ToolCalls()[1].Malformed != want {
 			t.Errorf("%s: %+v, %v", reason, whole.ToolCalls(), err)
 		}
@@ -230,6 +252,30 @@ func TestStreamRefuses(t *testing.T) {
 		"broken messageStop":     eventFrame(t, "messageStop", `{"stop`),
 		"arguments in an object": append(eventFrame(t, "contentBlockStart", `{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"a","name":"rm"}}}`), eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":1,"delta":{"toolUse":{"input":{"path":"/"}}}}`)...),
 		"arguments in a string":  append(eventFrame(t, "contentBlockStart", `{"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"a","name":"rm"}}}`), eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":1,"delta":{"toolUse":"{}"}}`)...),
+		"arguments after the call": stream(t, `contentBlockStart {"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"a","name":"f"}}}
+			contentBlockStop {"contentBlockIndex":1}
+			contentBlockDelta {"contentBlockIndex":1,"delta":{"toolUse":{"input":"{\"late\":1}"}}}`),
+		"a second end": stream(t, `contentBlockStart {"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"a","name":"f"}}}
+			contentBlockStop {"contentBlockIndex":1}
+			messageStop {"stopReason":"max_tokens"}
+			messageStop {"stopReason":"tool_use"}`),
+		"a call after the end": stream(t, `messageStop {"stopReason":"tool_use"}
+			contentBlockStart {"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"a","name":"f","input":{"a":1}}}}`),
+		"text of 5 after the end": stream(t, `messageStop {"stopReason":"tool_use"}
+			contentBlockDelta {"contentBlockIndex":1,"delta":{"text":5}}`),
+		"a start that is text":       eventFrame(t, "contentBlockStart", `{"contentBlockIndex":1,"start":"lost"}`),
+		"a citation that is text":    eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":1,"delta":{"citation":"lost"}}`),
+		"a location that is text":    eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":1,"delta":{"citation":{"location":"lost"}}}`),
+		"a page that is text":        eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":1,"delta":{"citation":{"location":{"documentPage":"p. 5"}}}}`),
+		"reasoning that is text":     eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":1,"delta":{"reasoningContent":"lost"}}`),
+		"a result without an id":     eventFrame(t, "contentBlockStart", `{"contentBlockIndex":1,"start":{"toolResult":{}}}`),
+		"an unknown block, too deep": eventFrame(t, "contentBlockStart", `{"contentBlockIndex":1,"start":{"hologram":`+strings.Repeat("[", 1001)+strings.Repeat("]", 1001)+`}}`),
+		"an image in two places": stream(t, `contentBlockStart {"contentBlockIndex":1,"start":{"image":{"format":"png"}}}
+			contentBlockDelta {"contentBlockIndex":1,"delta":{"image":{"source":{"bytes":"AQI="}}}}
+			contentBlockDelta {"contentBlockIndex":1,"delta":{"image":{"source":{"s3Location":{"uri":"s3://x/y"}}}}}`),
+		"a native call, too deep": stream(t, `contentBlockStart {"contentBlockIndex":1,"start":{"toolUse":{"toolUseId":"a","name":"f","type":"server_tool_use"}}}
+			contentBlockDelta {"contentBlockIndex":1,"delta":{"toolUse":{"input":"`+strings.Repeat("[", 2000)+strings.Repeat("]", 2000)+`"}}}
+			contentBlockStop {"contentBlockIndex":1}`),
 		"bytes that are none": append(eventFrame(t, "contentBlockStart", `{"contentBlockIndex":1,"start":{"image":{"format":"png"}}}`),
 			eventFrame(t, "contentBlockDelta", `{"contentBlockIndex":1,"delta":{"image":{"source":{"bytes":"!!"}}}}`)...),
 	}
@@ -425,7 +471,12 @@ func FuzzStream(f *testing.F) {
 				t.Skip("not a header")
 			}
 		}
-		_, events, err := decodeStream(bytes.NewReader(stream(t, lines)))
+		r, events, err := decodeStream(bytes.NewReader(stream(t, lines)))
+		if err == nil {
+			if _, err := goBack(r.Message); err != nil {
+				t.Fatalf("the answer cannot go back: %v", err)
+			}
+		}
 		if e, ok := errors.AsType[*llm.Error](err); ok && e.Op == "stream" {
 			t.Fatal(err) // the accumulator's: the events are out of order
 		}
@@ -505,7 +556,11 @@ func TestWholeAnswers(t *testing.T) {
 	}
 	for _, body := range []string{``, `{}`, `null`, `<html>`, `{"output":{}}`, `{"output":{"message":{}}`, `{"output":{"message":null}}`, `{"output":{"message":{"content":"Hello!"}}}`,
 		`{"output":{"message":{"content":[]}},"stopReason":5}`, block(`{"text":{"value":"x"}}`), block(`{"image":{"format":"png","source":{"bytes":"!!"}}}`),
-		block(`{"toolUse":{"name":"f"}}`), block(`{"toolUse":{"toolUseId":"a"}}`)} {
+		block(`{"toolUse":{"name":"f"}}`), block(`{"toolUse":{"toolUseId":"a"}}`),
+		`{"output":{"message":5},"stopReason":"end_turn"}`, `{"output":{"message":[{"text":"hello"}]},"stopReason":"end_turn"}`, `{"output":{"message":{"content":[{"text":"cut"}]}}}`,
+		block(`1`), block(`"lost"`), block(`[{"text":"x"}]`), block(`{"":"x"}`), block(`{"toolUse":"lost"}`), block(`{"citationsContent":"lost"}`), block(`{"citationsContent":{"citations":"lost"}}`),
+		block(`{"citationsContent":{"content":["lost"]}}`), block(`{"reasoningContent":{"reasoningText":"lost"}}`), block(`{"image":{"source":{"bytes":"AQI="}}}`), block(`{"image":{"format":"png","source":{"bytes":""}}}`),
+		block(`{"hologram":` + strings.Repeat("[", 1001) + strings.Repeat("]", 1001) + `}`)} {
 		if r, err := m.decodeAnswer([]byte(body)); r != nil || llm.CodeOf(err) != llm.ErrMalformedOutput {
 			t.Errorf("%q: %v, %v", body, r, err)
 		}
@@ -549,7 +604,7 @@ func TestStreamAllocations(t *testing.T) {
 	}
 	body = append(body, stream(t, end)...)
 	allocs := testing.AllocsPerRun(10, func() {
-		d := &streamDecoder{frames: frameReader{r: bytes.NewReader(body)}, yield: func(llm.Event, error) bool { return true }}
+		d := &streamDecoder{ctx: t.Context(), frames: frameReader{r: bytes.NewReader(body)}, yield: func(llm.Event, error) bool { return true }}
 		if err := d.run(); err != nil {
 			t.Error(err)
 		}

@@ -115,8 +115,8 @@ func TestNativeRefused(t *testing.T) {
 			return r
 		}(), llm.ErrInvalidRequest, "options.effort: invalid UTF-8"},
 		{"json outside of a result", ask(bedrock.JSON(json.RawMessage(`{"SECRET":1}`))), llm.ErrUnsupported, "messages[0].content[1].kind: JSON stands in a tool result"},
-		{"guard image of another type", ask(bedrock.GuardImage("", []byte("SECRET"))), llm.ErrInvalidRequest, "the AWS SDK refused"},
-		{"an image that failed", ask(failed), llm.ErrUnsupported, "messages[0].content[1].data: holds no media"},
+		{"guard image of another type", ask(bedrock.GuardImage("", []byte("SECRET"))), llm.ErrInvalidRequest, "messages[0].content[1].data: lacks what the AWS SDK requires"},
+		{"an image that failed", ask(failed), llm.ErrInvalidRequest, "messages[0].content[1].data: lacks what the AWS SDK requires"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,13 +1,13 @@
 package llm
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"iter"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/parley-sdk/parley/internal/rawjson"
 )
 
 // Accumulator builds a [Response] from the events of one stream. The zero value is
@@ -205,41 +205,19 @@ func toolInput(text string, stopped bool) (input json.RawMessage, malformed stri
 		return json.RawMessage("{}"), ""
 	case blank:
 		return nil, brokenOff
-	case isObject([]byte(text)):
+	case rawjson.IsObject([]byte(text)):
 		return json.RawMessage(text), ""
 	}
-	return nil, text
+	return nil, asMalformed(text)
 }
 
-// isObject says whether text is a JSON object, in valid UTF-8 and not so deep that
-// encoding/json could not save it within a history.
-func isObject(text []byte) bool {
-	return bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("{")) && json.Valid(text) && utf8.Valid(text) && depth(text) <= maxDepth
-}
-
-const maxDepth = 1000 // encoding/json gives up at 10,000
-
-// depth is how deep valid JSON is nested.
-func depth(text []byte) int {
-	deepest, now := 0, 0
-	inString, escaped := false, false
-	for _, c := range text {
-		switch {
-		case escaped:
-			escaped = false
-		case inString:
-			escaped = c == '\\'
-			inString = c != '"'
-		case c == '"':
-			inString = true
-		case c == '{', c == '[':
-			now++
-			deepest = max(deepest, now)
-		case c == '}', c == ']':
-			now--
-		}
+// asMalformed is text as a call's Malformed: in UTF-8, since saving would change it, and
+// even so no object.
+func asMalformed(text string) string {
+	if text = strings.ToValidUTF8(text, "\uFFFD"); rawjson.IsObject([]byte(text)) {
+		text += brokenOff
 	}
-	return deepest
+	return text
 }
 
 func (o *openPart) setOpaque(v *Opaque) {

@@ -38,7 +38,7 @@ func TestAccumulator(t *testing.T) {
 	}{
 		{"nothing", nil, nil},
 		{"a call that never stops", []llm.Event{start(0, call)}, []llm.Part{&llm.ToolCallPart{ID: "1", Name: "f", Malformed: "…"}}},
-		{"invalid UTF-8", []llm.Event{start(0, call), &llm.ToolCallDelta{Input: "{\"a\":\"\xff\"}"}, &llm.PartStop{}}, []llm.Part{&llm.ToolCallPart{ID: "1", Name: "f", Malformed: "{\"a\":\"\xff\"}"}}},
+		{"invalid UTF-8", []llm.Event{start(0, call), &llm.ToolCallDelta{Input: "{\"a\":\"\xff\"}"}, &llm.PartStop{}}, []llm.Part{&llm.ToolCallPart{ID: "1", Name: "f", Malformed: "{\"a\":\"\uFFFD\"}…"}}},
 		{"too deep", []llm.Event{start(0, call), &llm.ToolCallDelta{Input: deep}, &llm.PartStop{}}, []llm.Part{&llm.ToolCallPart{ID: "1", Name: "f", Malformed: deep}}},
 		{"text", []llm.Event{start(0, &llm.TextPart{}), &llm.TextDelta{Text: "a"}, &llm.TextDelta{Text: "b"}}, []llm.Part{llm.Text("ab")}},
 		{"split rune", []llm.Event{start(0, &llm.TextPart{}), &llm.TextDelta{Text: "\xc3"}, &llm.TextDelta{Text: "\xa9"}}, []llm.Part{llm.Text("é")}},

@@ -52,12 +52,12 @@ func IsRetryable(err error) bool {
 			if e == nil {
 				return false
 			}
-			if verdict = CodeOf(e).retryable(); e.Retryable != nil {
+			if verdict = retryable[CodeOf(e)]; e.Retryable != nil {
 				verdict = *e.Retryable
 			}
 			return true
 		case Code:
-			verdict = e.retryable()
+			verdict = retryable[e]
 			return true
 		}
 		return false

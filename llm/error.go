@@ -3,11 +3,11 @@ package llm
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
-	"unicode"
 )
 
 // Code classifies an error. A Code is itself an error, so that the constants serve
@@ -70,15 +70,23 @@ const (
 // Error returns the code in words: "rate limited".
 func (c Code) Error() string { return strings.ReplaceAll(string(c), "_", " ") }
 
-func (c Code) retryable() bool {
-	switch c {
-	case ErrRateLimited, ErrOverloaded, ErrNotReady, ErrUnavailable, ErrTimeout, ErrIncomplete, ErrInternal:
-		return true
-	}
-	return false
+// retryable says of each code whether to try again.
+var retryable = map[Code]bool{
+	ErrInvalidRequest: false, ErrUnauthenticated: false, ErrPermissionDenied: false, ErrNotFound: false, ErrRateLimited: true,
+	ErrQuotaExhausted: false, ErrOverloaded: true, ErrNotReady: true, ErrUnavailable: true, ErrTimeout: true, ErrCanceled: false,
+	ErrContextTooLong: false, ErrContentFiltered: false, ErrMalformedOutput: false, ErrUnsupported: false, ErrIncomplete: true,
+	ErrRejected: false, ErrBudgetExceeded: false, ErrInternal: true, ErrUnknown: false,
 }
 
-// Error is the error of a model. Its text is safe to log.
+// known is c, or "…" where it is none of the codes above: then it may be any text.
+func (c Code) known() Code {
+	if _, ok := retryable[c]; ok || c == "" {
+		return c
+	}
+	return "…"
+}
+
+// Error is the error of a model. Its text is safe to log, and so is that of its value.
 type Error struct {
 	Code       Code          // what kind of failure it is; "" counts as that of Err
 	Op         string        // what was being done, for example "generate", "stream", "validate", "load"
@@ -100,6 +108,9 @@ type Error struct {
 // numbers, which all have texts of their own.
 func (e *Error) Error() string { return e.text("") }
 
+// String returns what [Error.Error] does, so that the value can be logged too.
+func (e Error) String() string { return e.text("") }
+
 // text is the error's text within one of the code outer, which it does not repeat.
 func (e *Error) text(outer Code) string {
 	if e == nil {
@@ -115,7 +126,7 @@ func (e *Error) text(outer Code) string {
 		}
 		b.WriteString(printable(s))
 	}
-	code := e.Code.Error()
+	code := e.Code.known().Error()
 	if e.Code == outer {
 		code = ""
 	}
@@ -132,10 +143,10 @@ func (e *Error) text(outer Code) string {
 		details = append(details, "status "+strconv.Itoa(e.Status))
 	}
 	if e.RawCode != "" {
-		details = append(details, token(e.RawCode))
+		details = append(details, rawCode(e.RawCode))
 	}
 	if e.RequestID != "" {
-		details = append(details, "request id "+token(e.RequestID))
+		details = append(details, "request id "+requestID(e.RequestID))
 	}
 	if details != nil {
 		fmt.Fprintf(&b, " (%s)", strings.Join(details, ", "))
@@ -154,22 +165,29 @@ func printable(s string) string {
 	return s
 }
 
-// token is s where it looks like an id or a name, and else "…": it came from a server,
-// and may be anything.
-func token(s string) string {
-	if len(s) > 128 || strings.ContainsFunc(s, func(r rune) bool {
-		return r > unicode.MaxASCII || !inWord(r) && !strings.ContainsRune("._:#/=+-", r)
-	}) {
+// Raw codes and request ids come from a server, and may be anything. They are shown
+// where they look like names and ids, which have a digit.
+var (
+	rawCodes   = regexp.MustCompile(`^[A-Za-z0-9._:#]{1,64}$`)
+	requestIDs = regexp.MustCompile(`^[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]*$`)
+)
+
+func rawCode(s string) string {
+	if !rawCodes.MatchString(s) {
+		return "…"
+	}
+	return s
+}
+
+func requestID(s string) string {
+	if len(s) > 64 || s != "" && !requestIDs.MatchString(s) {
 		return "…"
 	}
 	return s
 }
 
 // MarshalJSON encodes what [Error.Error] shows, and nothing of other causes.
-func (e *Error) MarshalJSON() ([]byte, error) {
-	if e == nil {
-		return []byte("null"), nil
-	}
+func (e Error) MarshalJSON() ([]byte, error) {
 	var wait float64
 	if e.RetryAfter > 0 {
 		wait = e.RetryAfter.Seconds()
@@ -181,7 +199,7 @@ func (e *Error) MarshalJSON() ([]byte, error) {
 		RequestID  string  `json:"request_id,omitempty"`
 		RetryAfter float64 `json:"retry_after_seconds,omitempty"`
 		Retryable  bool    `json:"retryable"`
-	}{CodeOf(e), e.Error(), e.Status, token(e.RequestID), wait, IsRetryable(e)})
+	}{CodeOf(&e).known(), e.Error(), e.Status, requestID(e.RequestID), wait, IsRetryable(&e)})
 }
 
 // Unwrap returns the code and the cause, so that errors.Is finds both.
@@ -211,7 +229,7 @@ func safeText(err error, outer Code) string {
 		if e == outer {
 			return ""
 		}
-		return e.Error()
+		return e.known().Error()
 	case syscall.Errno:
 		return e.Error()
 	case interface{ Unwrap() error }:

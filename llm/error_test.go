@@ -92,18 +92,20 @@ func TestErrorText(t *testing.T) {
 		err  error
 		want string
 	}{
-		{&llm.Error{Code: llm.ErrRateLimited, Op: "generate", Provider: "aws.bedrock", Model: "m", Message: "Too many requests", Status: 429, RequestID: "r1", Err: secret},
-			"aws.bedrock generate m: rate limited: Too many requests (status 429, request id r1)"},
+		{&llm.Error{Code: llm.ErrRateLimited, Op: "generate", Provider: "aws.bedrock", Model: "m", Message: "Too many requests", Status: 429, RequestID: "req-1", Err: secret},
+			"aws.bedrock generate m: rate limited: Too many requests (status 429, request id req-1)"},
 		{&llm.Error{Code: llm.ErrCanceled, Err: errors.Join(context.Canceled, &llm.Error{Code: llm.ErrOverloaded, Status: 503}, secret)},
 			"canceled: context canceled; overloaded (status 503)"},
-		{&llm.Error{Code: llm.ErrOverloaded, Op: "retry", Err: fmt.Errorf("SECRET: %w", &llm.Error{Code: llm.ErrOverloaded, Message: "3 attempts", RequestID: "r"})},
-			"retry: overloaded: 3 attempts (request id r)"},
+		{&llm.Error{Code: llm.ErrOverloaded, Op: "retry", Err: fmt.Errorf("SECRET: %w", &llm.Error{Code: llm.ErrOverloaded, Message: "3 attempts", RequestID: "r3"})},
+			"retry: overloaded: 3 attempts (request id r3)"},
 		{&llm.Error{Code: llm.ErrInternal, Err: llm.ErrInternal}, "internal"},
 		{&llm.Error{Code: llm.ErrQuotaExhausted, Status: 429, RawCode: "insufficient_quota"}, "quota exhausted (status 429, insufficient_quota)"},
 		{&llm.Error{Code: llm.ErrUnavailable, Err: fmt.Errorf("dial SECRET: %w", syscall.ECONNREFUSED)}, "unavailable: connection refused"},
-		{&llm.Error{Code: llm.ErrInvalidRequest, Message: "Value 'SECRET' at 'messages' failed"}, "invalid request: Value '…' at '…' failed"},
+		{&llm.Error{Code: llm.ErrInvalidRequest, Message: "Value 'SECRET' at 'messages' failed"}, "invalid request: Value '…' at 'messages' failed"},
 		{&llm.Error{Err: secret}, "unknown"},
 		{&llm.Error{Code: llm.ErrInternal, RequestID: "my SECRET prompt", RawCode: strings.Repeat("x", 200)}, "internal (…, request id …)"},
+		{&llm.Error{Code: llm.ErrInternal, RequestID: "my-SECRET-prompt", RawCode: "U0VDUkVUIHByb21wdA=="}, "internal (…, request id …)"},
+		{&llm.Error{Code: "SECRET code", Err: llm.Code("SECRET cause")}, "…: …"},
 		{&llm.Error{Code: llm.ErrNotFound, Op: "count tokens", Provider: "p", Model: "m\nERROR: forged"}, `p count tokens "m\nERROR: forged": not found`},
 		{(*llm.Error)(nil), "<nil>"},
 		{llm.ErrContextTooLong, "context too long"},
@@ -117,9 +119,18 @@ func TestErrorText(t *testing.T) {
 
 // A structured log shows what the text does, and no cause.
 func TestErrorJSON(t *testing.T) {
-	b, err := json.Marshal(map[string]any{"err": &llm.Error{Code: llm.ErrRateLimited, Message: `bad "SECRET"`, Status: 429, RequestID: "r", RetryAfter: 1500 * time.Millisecond, Err: errors.New("SECRET")}})
-	want := `{"err":{"code":"rate_limited","error":"rate limited: bad \"…\" (status 429, request id r)","status":429,"request_id":"r","retry_after_seconds":1.5,"retryable":true}}`
+	b, err := json.Marshal(map[string]any{"err": &llm.Error{Code: llm.ErrRateLimited, Message: `bad "SECRET"`, Status: 429, RequestID: "r1", RetryAfter: 1500 * time.Millisecond, Err: errors.New("SECRET")}})
+	want := `{"err":{"code":"rate_limited","error":"rate limited: bad \"…\" (status 429, request id r1)","status":429,"request_id":"r1","retry_after_seconds":1.5,"retryable":true}}`
 	if err != nil || string(b) != want {
+		t.Errorf("%s, %v", b, err)
+	}
+	// As a value too, which a copy or a struct may hold.
+	value := llm.Error{Code: "SECRET", Message: `bad "SECRET"`, Err: errors.New("SECRET")}
+	b, err = json.Marshal(struct{ E llm.Error }{value})
+	if text := fmt.Sprintf("%s %v %+v", b, value, value); err != nil || strings.Contains(text, "SECRET") {
+		t.Errorf("%s, %v", text, err)
+	}
+	if b, err := json.Marshal((*llm.Error)(nil)); err != nil || string(b) != "null" {
 		t.Errorf("%s, %v", b, err)
 	}
 }
@@ -132,21 +143,47 @@ func TestRedact(t *testing.T) {
 		{`'it's SECRET'`, `'…'`},
 		{`"he said "hi" to SECRET" is bad`, `"…" is bad`},
 		{`"never closed SECRET`, `"…`},
-		{"“SECRET” and ‘SECRET’ and «SECRET»", "“…” and ‘…’ and «…»"},
-		{`{"text":"SECRET","n":"SECRET"}`, `{"…":"…","…":"…"}`},
+		{`'closed' and "never closed SECRET`, `'…`},
+		{`'closed' and " SECRET`, `'…`},
+		{"“SECRET” and ‘SECRET’ and «SECRET»", "“…»"},
+		{`{"text":"SECRET","n":"SECRET"}`, `{…}`},
 		{"`temperature` and `top_p` cannot both be specified", "`temperature` and `top_p` cannot both be specified"},
 		{"`my SECRET prompt` is bad", "`…` is bad"},
 		{`Invalid value: "he said \"hi\" and SECRET", sorry`, `Invalid value: "…", sorry`},
-		{`value:"SECRET"`, `value:"…"`}, {`value"SECRET" x`, `value"…" x`}, {`" SECRET " x`, `"…" x`}, {"'\nSECRET' x", "'…' x"},
-		{"„SECRET“ »SECRET« ›SECRET‹ 「SECRET」 &quot;SECRET&quot; &#39;SECRET&#39;", `„…“ »…« ›…‹ 「…」 "…" '…'`},
-		{`the models' names: 'SECRET'`, `the models' names: '…'`},
+		{`value:"SECRET"`, `value:"…"`}, {`value"SECRET" x`, `value"…" x`}, {`" SECRET " x`, `"…`}, {"'\nSECRET' x", "'…' x"},
+		{`the models' names: 'SECRET'`, `the models'…'`}, {"no such luck for the models' names", "no such luck for the models' names"},
 		{"line\nbreak\x00and\u2028more", "line break and more"},
 		{"bad \xff utf8", "bad \uFFFD utf8"},
 		{"", ""},
+
+		// What AWS says stays useful.
+		{"2 validation errors detected: Value 'my SECRET' at 'messages.1.member.content' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_-]+",
+			"2 validation errors detected: Value '…' at 'messages.1.member.content' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_-]+"},
+		{"Value 'the dogs' SECRET one' at 'toolConfig.tools.1.member.toolSpec.name' failed; Value 'SECRET' at 'messages' failed", "Value '…' at 'messages' failed"},
+		{"Invocation of model ID a.b-v1:0 with on-demand throughput isn’t supported.", "Invocation of model ID a.b-v1:0 with on-demand throughput isn’t supported."},
+		{"input length and `max_tokens` exceed context limit: 199990 + 20000 > 200000", "input length and `max_tokens` exceed context limit: 199990 + 20000 > 200000"},
+		{"messages[2].content[0] and messages.2: required key [tool_result] not found", "messages[2].content[0] and messages.2: required key [tool_result] not found"},
+
+		// JSON, whole and broken.
+		{`Malformed: {"pin":4711,"acct":[12345678,true]}, sorry`, `Malformed: {…}, sorry`},
+		{`Malformed: [12345678,true] [4711]`, `Malformed: […] […]`},
+		{`Malformed: {pin: 4711`, `Malformed: {…`},
+		{`x "a" {b "c", 4711} z`, `x "…`},
+		{`Value "{"ssn":"SECRET"}" at x`, `Value "…" at x`},
+	}
+	// However a value is quoted, it does not show.
+	for _, open := range []string{"'", `"`, "`", "``", "```", "b'", "text2'", `f"`, "''", `"" `, "l'", "x's'", "prompt:'", "``", "´", "＇", "‟", "‛", "《", "〈", "｢", "〝", "❝", "″", "„", "»", "“", "‘", "‹", "「", "『", "＂",
+		"&quot;", "&#34;", "&#034;", "&#x22;", "&#39;", "&#039;", "&#x27;", "&apos;", "&ldquo;", "&lsquo;", "&laquo;", "&#8220;", "&amp;quot;", "&amp;amp;quot;",
+		`\u0022`, `\u201c`, `\u00ab`, `\\u201C`, `\x22`, `\x27`, `\U00000022`, "%22", "%27", "%E2%80%9C"} {
+		for _, value := range []string{"SECRET", "SECRET one", "sk-live-SECRET-abc123", "dogs' SECRET", `it is \' SECRET`, "the talkin' SECRET", `"hi" SECRET`, `{"a":"SECRET"}`, "] SECRET"} {
+			for _, closer := range []string{open, "'", `"`, "''", "”", "&rdquo;", ""} {
+				cases = append(cases, struct{ in, want string }{"bad " + open + value + closer + " at 'messages'", ""})
+			}
+		}
 	}
 	for _, c := range cases {
 		got := llm.Redact(c.in)
-		if got != c.want {
+		if c.want == "" && strings.Contains(got, "SECRET") || c.want != "" && got != c.want {
 			t.Errorf("Redact(%q)\ngot  %q\nwant %q", c.in, got, c.want)
 		}
 		if again := llm.Redact(got); again != got {
@@ -172,12 +209,12 @@ func FuzzRedact(f *testing.F) {
 		if again := llm.Redact(got); again != got && len(got) < 250 {
 			t.Errorf("%q changes again to %q", got, again)
 		}
-		// What a careful provider quotes does not show: escaped, or without the quote.
+		// What is quoted does not show, whatever it holds.
 		escaped := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s)
-		plain := strings.NewReplacer(`\`, "", `"`, "", "&quot;", "", "&#34;", "").Replace(s)
-		for _, value := range []string{escaped, plain} {
-			if strings.Contains(value, "&quot;") || strings.Contains(value, "&#34;") || strings.Contains(value, `\u0022`) {
-				continue // a quote in other clothes, which nobody has escaped
+		plain := strings.NewReplacer(`\`, "", `"`, "").Replace(s)
+		for _, value := range []string{s, escaped, plain} {
+			if strings.Contains(value, "amp") {
+				continue // too many layers are elided whole
 			}
 			if quoted := llm.Redact(`x "S` + value + `T" y`); quoted != `x "…" y` {
 				t.Errorf("a quoted value shows: %q", quoted)

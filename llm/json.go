@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 	"time"
+
+	"github.com/parley-sdk/parley/internal/rawjson"
 )
 
 // The storage format. The tags on the types give the keys; parts and events have
@@ -33,29 +35,35 @@ func appendTagged(dst []byte, typ string, v any) ([]byte, error) {
 
 func tagged(typ string, v any) ([]byte, error) { return appendTagged(nil, typ, v) }
 
-// typeOf reads the type of an object. What we wrote has it first.
+// typeOf reads the type of an object, which is valid JSON. One that has the key twice,
+// or in capitals, is refused: readers would not agree on what it is.
 func typeOf(b []byte) (string, error) {
-	if rest, ok := bytes.CutPrefix(b, []byte(`{"type":"`)); ok {
-		if end := bytes.IndexByte(rest, '"'); end > 0 && bytes.IndexByte(rest[:end], '\\') < 0 {
-			return string(rest[:end]), nil
+	if b = bytes.TrimLeft(b, " \t\r\n"); b[0] != '{' && b[0] != 'n' {
+		return "", badJSON("", nil)
+	}
+	typ, found := "", false
+	for key, v := range rawjson.Fields(b) {
+		if !strings.EqualFold(string(key), "type") {
+			continue
 		}
+		if found || string(key) != "type" {
+			return "", badJSON("an object with more than one type", nil)
+		}
+		if found = true; v[0] != '"' {
+			return "", badJSON("", nil)
+		}
+		typ = string(rawjson.AppendString(nil, v))
 	}
-	var t struct {
-		Type *string `json:"type"`
-	}
-	if err := json.Unmarshal(b, &t); err != nil {
-		return "", badJSON("", err)
-	}
-	if t.Type == nil || *t.Type == "" {
+	if typ == "" {
 		return "", badJSON("an object without a type", nil)
 	}
-	return *t.Type, nil
+	return typ, nil
 }
 
 // foreign says whether data is an object of that type, as an unknown part or event
 // is kept.
 func foreign(data json.RawMessage, typ string) bool {
-	if !json.Valid(data) || !bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")) {
+	if !json.Valid(data) {
 		return false
 	}
 	t, err := typeOf(data)

@@ -15,35 +15,41 @@ func UnmarshalEvent(b []byte) (Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	var ev Event
-	switch typ {
-	case "part_start":
-		ev = new(PartStart)
-	case "text_delta":
-		ev = new(TextDelta)
-	case "reasoning_delta":
-		ev = new(ReasoningDelta)
-	case "tool_call_delta":
-		ev = new(ToolCallDelta)
-	case "citation_delta":
-		ev = new(CitationDelta)
-	case "media_delta":
-		ev = new(MediaDelta)
-	case "provider_delta":
-		ev = new(ProviderDelta)
-	case "part_stop":
-		ev = new(PartStop)
-	case "usage_update":
-		ev = new(UsageUpdate)
-	case "finish":
-		ev = new(Finish)
-	default:
+	ev := newEvent(typ)
+	if ev == nil {
 		return &ProviderDelta{Index: -1, Kind: typ, Data: append(json.RawMessage(nil), b...)}, nil
 	}
 	if err := json.Unmarshal(b, ev); err != nil {
 		return nil, asBadJSON(err)
 	}
 	return ev, nil
+}
+
+// newEvent returns an empty event of that type, or nil where the type is unknown.
+func newEvent(typ string) Event {
+	switch typ {
+	case "part_start":
+		return new(PartStart)
+	case "text_delta":
+		return new(TextDelta)
+	case "reasoning_delta":
+		return new(ReasoningDelta)
+	case "tool_call_delta":
+		return new(ToolCallDelta)
+	case "citation_delta":
+		return new(CitationDelta)
+	case "media_delta":
+		return new(MediaDelta)
+	case "provider_delta":
+		return new(ProviderDelta)
+	case "part_stop":
+		return new(PartStop)
+	case "usage_update":
+		return new(UsageUpdate)
+	case "finish":
+		return new(Finish)
+	}
+	return nil
 }
 
 // MarshalJSON encodes the event. A nil part, typed or not, is an error.
@@ -109,7 +115,7 @@ func (e MediaDelta) MarshalJSON() ([]byte, error) {
 // as it was.
 func (e ProviderDelta) MarshalJSON() ([]byte, error) {
 	type plain ProviderDelta
-	if e.Provider == "" && e.Index == -1 && foreign(e.Data, e.Kind) {
+	if e.Provider == "" && e.Index == -1 && newEvent(e.Kind) == nil && foreign(e.Data, e.Kind) {
 		return e.Data, nil
 	}
 	return tagged("provider_delta", plain(e))

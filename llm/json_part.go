@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/parley-sdk/parley/internal/rawjson"
 )
 
 // MarshalJSON encodes the parts. A nil part, typed or not, is an error.
@@ -83,31 +85,37 @@ func unmarshalPart(b []byte) (Part, error) {
 	if err != nil {
 		return nil, err
 	}
-	var p Part
-	switch typ {
-	case "text":
-		p = new(TextPart)
-	case "media":
-		p = new(MediaPart)
-	case "document":
-		p = new(DocumentPart)
-	case "tool_call":
-		p = new(ToolCallPart)
-	case "tool_result":
-		p = new(ToolResultPart)
-	case "reasoning":
-		p = new(ReasoningPart)
-	case "cache_point":
-		p = new(CachePointPart)
-	case "provider":
-		p = new(ProviderPart)
-	default:
+	p := newPart(typ)
+	if p == nil {
 		return &ProviderPart{Kind: typ, Data: json.RawMessage(b)}, nil
 	}
 	if err := json.Unmarshal(b, p); err != nil {
 		return nil, asBadJSON(err)
 	}
 	return p, nil
+}
+
+// newPart returns an empty part of that type, or nil where the type is unknown.
+func newPart(typ string) Part {
+	switch typ {
+	case "text":
+		return new(TextPart)
+	case "media":
+		return new(MediaPart)
+	case "document":
+		return new(DocumentPart)
+	case "tool_call":
+		return new(ToolCallPart)
+	case "tool_result":
+		return new(ToolResultPart)
+	case "reasoning":
+		return new(ReasoningPart)
+	case "cache_point":
+		return new(CachePointPart)
+	case "provider":
+		return new(ProviderPart)
+	}
+	return nil
 }
 
 // asBadJSON keeps an error of ours, which has a path, and wraps any other.
@@ -136,10 +144,7 @@ func appendPart(dst []byte, p Part) ([]byte, error) {
 	case *ToolCallPart:
 		type plain ToolCallPart
 		c := *p
-		if c.Input != nil && !isObject(c.Input) {
-			// So that no history becomes unsaveable.
-			c.Input, c.Malformed = nil, string(c.Input)
-		}
+		c.settle() // so that no history becomes unsaveable
 		return appendTagged(dst, "tool_call", (*plain)(&c))
 	case *ToolResultPart:
 		return appendTagged(dst, "tool_result", toolResultJSON{p.CallID, p.Name, p.Content, p.IsError})
@@ -150,7 +155,7 @@ func appendPart(dst []byte, p Part) ([]byte, error) {
 		return appendTagged(dst, "cache_point", cachePointJSON{duration(p.TTL)})
 	case *ProviderPart:
 		type plain ProviderPart
-		if p.Provider == "" && foreign(p.Data, p.Kind) {
+		if p.Provider == "" && newPart(p.Kind) == nil && foreign(p.Data, p.Kind) {
 			var b bytes.Buffer
 			err := json.Compact(&b, p.Data)
 			return append(dst, b.Bytes()...), err
@@ -183,6 +188,30 @@ func (p DocumentPart) MarshalJSON() ([]byte, error) { return appendPart(nil, &p)
 // MarshalJSON encodes the call in the storage format. Input that is not a JSON object
 // is stored as malformed.
 func (p ToolCallPart) MarshalJSON() ([]byte, error) { return appendPart(nil, &p) }
+
+// UnmarshalJSON loads a call. Input that is not a JSON object is malformed.
+func (p *ToolCallPart) UnmarshalJSON(b []byte) error {
+	type plain ToolCallPart
+	var v plain
+	if err := json.Unmarshal(b, &v); err != nil {
+		return asBadJSON(err)
+	}
+	*p = ToolCallPart(v)
+	p.settle()
+	return nil
+}
+
+// settle leaves a call one of input and malformed. What is malformed must not be run.
+func (p *ToolCallPart) settle() {
+	switch {
+	case p.Malformed != "":
+		p.Input, p.Malformed = nil, asMalformed(p.Malformed)
+	case string(p.Input) == "null":
+		p.Input = nil
+	case p.Input != nil && !rawjson.IsObject(p.Input):
+		p.Input, p.Malformed = nil, asMalformed(string(p.Input))
+	}
+}
 
 // MarshalJSON encodes the result in the storage format.
 func (p ToolResultPart) MarshalJSON() ([]byte, error) { return appendPart(nil, &p) }

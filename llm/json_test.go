@@ -3,6 +3,7 @@ package llm_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -278,6 +279,10 @@ func TestLoadRefuses(t *testing.T) {
 		{`[{"type":"tool_result","is_error":12345}]`, "[0]: not in the storage format: is_error is a number"},
 		{`[{"type":"text","text":{"SECRET":1}}]`, "[0]: not in the storage format"},
 		{`[{"type":"cache_point","ttl":"SECRET"}]`, "[0]: not in the storage format"},
+		{`[{"type":"tool_call","id":"x","name":"rm","type":"future"}]`, "[0]: an object with more than one type"},
+		{`[{ "type":"tool_call","id":"x","name":"rm","\u0074ype":"future"}]`, "[0]: an object with more than one type"},
+		{`[{"type":"future","TYPE":"tool_call"}]`, "[0]: an object with more than one type"},
+		{`[{"Type":"future"}]`, "[0]: an object with more than one type"},
 	} {
 		var ps llm.Parts
 		err := json.Unmarshal([]byte(c.in), &ps)
@@ -321,6 +326,52 @@ func TestSaveRefusesNilParts(t *testing.T) {
 }
 
 // No history becomes unsaveable, whatever an application has put into it.
+// What is of no known type must not become one by being saved.
+func TestProviderPartsStayWhatTheyAre(t *testing.T) {
+	data := json.RawMessage(`{"type":"tool_call","id":"x","name":"rm","input":{"path":"/"}}`)
+	p := &llm.ProviderPart{Kind: "tool_call", Data: data}
+	b, err := json.Marshal(llm.Parts{p})
+	var got llm.Parts
+	if err := errors.Join(err, json.Unmarshal(b, &got)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(llm.Parts{p}, got); diff != "" {
+		t.Error(diff)
+	}
+	ev := &llm.ProviderDelta{Index: -1, Kind: "finish", Data: json.RawMessage(`{"type":"finish"}`)}
+	b, err = json.Marshal(ev)
+	again, err2 := llm.UnmarshalEvent(b)
+	if diff := cmp.Diff(llm.Event(ev), again); errors.Join(err, err2) != nil || diff != "" {
+		t.Error(err, err2, diff)
+	}
+}
+
+// Whatever a file says of a call, one of input and malformed is left of it.
+func TestStoredCallsAreValid(t *testing.T) {
+	for in, want := range map[string]*llm.ToolCallPart{
+		`"input":null`:                               {},
+		`"input":5`:                                  {Malformed: "5"},
+		`"input":5,"malformed":"orig"`:               {Malformed: "orig"},
+		`"input":{},"malformed":"{\"a\":"`:           {Malformed: `{"a":`},
+		`"malformed":"{}"`:                           {Malformed: "{}…"},
+		"\"input\":{\"a\":1}":                        {Input: json.RawMessage(`{"a":1}`)},
+		"\"malformed\":\"{\\\"a\\\":\\\"\xff\\\"}\"": {Malformed: "{\"a\":\"\uFFFD\"}…"},
+	} {
+		var ps llm.Parts
+		if err := json.Unmarshal([]byte(`[{"type":"tool_call","id":"1","name":"f",`+in+`}]`), &ps); err != nil {
+			t.Errorf("%s: %v", in, err)
+			continue
+		}
+		want.ID, want.Name = "1", "f"
+		if diff := cmp.Diff(llm.Parts{want}, ps); diff != "" {
+			t.Errorf("%s:\n%s", in, diff)
+		}
+		if err := (&llm.Request{Messages: []llm.Message{llm.Assistant(ps...)}}).Validate(); err != nil {
+			t.Errorf("%s: %v", in, err)
+		}
+	}
+}
+
 func TestBrokenInputIsSavedAsMalformed(t *testing.T) {
 	call := &llm.ToolCallPart{ID: "1", Name: "f", Input: json.RawMessage(`{"a`)}
 	b, err := json.Marshal(call)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/parley-sdk/parley/internal/rawjson"
 )
 
 // Validate checks the structure of a request: what no backend could make sense of.
@@ -117,12 +119,12 @@ func (f *faults) toolCall(p *ToolCallPart, role Role) {
 	f.required("id", p.ID)
 	f.required("name", p.Name)
 	switch {
-	case p.Malformed != "" && isObject([]byte(p.Malformed)):
+	case p.Malformed != "" && rawjson.IsObject([]byte(p.Malformed)):
 		f.add("malformed", "a JSON object: put it into input")
 	case p.Input == nil:
 	case p.Malformed != "":
 		f.add("input", "set beside malformed: a call has one or the other")
-	case !isObject(p.Input):
+	case !rawjson.IsObject(p.Input):
 		f.add("input", "not a JSON object in UTF-8, or too deep")
 	}
 	f.opaque(p.Opaque)
@@ -335,14 +337,14 @@ func (f *faults) json(field string, raw json.RawMessage) {
 		f.add(field, "not valid JSON")
 	case !utf8.Valid(raw):
 		f.add(field, "invalid UTF-8")
-	case depth(raw) > maxDepth:
+	case rawjson.Depth(raw) > rawjson.MaxDepth:
 		f.add(field, "too deep")
 	}
 }
 
 func (f *faults) schema(field string, raw json.RawMessage) {
 	switch {
-	case len(raw) == 0, isObject(raw):
+	case len(raw) == 0, rawjson.IsObject(raw):
 	case json.Valid(raw):
 		f.add(field, "not a JSON Schema object in UTF-8, or too deep")
 	default:

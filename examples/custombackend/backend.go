@@ -58,9 +58,9 @@ func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 // no goroutine can outlive it (laws 2 and 5).
 func (m *Model) events(ctx context.Context, req *llm.Request, op string) iter.Seq2[llm.Event, error] {
 	return func(yield func(llm.Event, error) bool) {
-		c := &call{Model: m, yield: yield, parts: map[string]int{}, failure: llm.Error{Op: op, Provider: Provider, Model: m.model},
+		c := &call{Model: m, ctx: ctx, yield: yield, parts: map[string]int{}, failure: llm.Error{Op: op, Provider: Provider, Model: m.model},
 			finish: llm.Finish{Provider: Provider, Model: m.model, Usage: llm.Usage{Estimated: true}}}
-		if err := c.run(ctx, req); err != nil && !c.left {
+		if err := c.run(ctx, req); cmp.Or(c.over, err) != nil && !c.left {
 			err = cmp.Or(ctx.Err(), err) // a context that has ended breaks everything else (law 5)
 			c.failure.Code, c.failure.Err = llm.CodeOf(err), err
 			if c.failure.Code == llm.ErrUnknown { // of reading or decoding; its text is not shown, for it may quote the answer (law 8)
@@ -74,14 +74,21 @@ func (m *Model) events(ctx context.Context, req *llm.Request, op string) iter.Se
 // call is one call. Its state is not in the model, which many use at once.
 type call struct {
 	*Model
+	ctx     context.Context
 	yield   func(llm.Event, error) bool
 	left    bool           // the loop was left: to yield again would crash it
+	over    error          // of the context, once it kept an event from the loop
 	parts   map[string]int // of the answer: what they are on the wire, and their indices
 	finish  llm.Finish     // the last event, filled on the way
 	failure llm.Error      // the error, filled on the way
 }
 
-func (c *call) emit(ev llm.Event) { c.left = c.left || !c.yield(ev, nil) }
+// emit yields an event. Who cancels wants nothing of what lies ready (law 5).
+func (c *call) emit(ev llm.Event) {
+	if c.over = cmp.Or(c.over, c.ctx.Err()); c.over == nil {
+		c.left = c.left || !c.yield(ev, nil)
+	}
+}
 
 func (c *call) run(ctx context.Context, req *llm.Request) error {
 	// What nobody could make sense of is not sent, nor what a test would pay for.
@@ -109,7 +116,7 @@ func (c *call) run(ctx context.Context, req *llm.Request) error {
 		return c.end(c.chunk(json.NewDecoder(body)))
 	}
 	// Server-sent events: lines "data: {…}", and last "data: [DONE]". What has come before
-	// a cut is yielded and so kept (law 9). Who cancels wants nothing of what lies ready.
+	// a cut is yielded and so kept (law 9).
 	for err == nil && !c.left { // a loop that was left reads no more (law 5)
 		line, cut := body.ReadBytes('\n')
 		data, ok := bytes.CutPrefix(line, []byte("data:"))

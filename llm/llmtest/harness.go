@@ -38,10 +38,7 @@ type Harness struct {
 func Run(t *testing.T, h Harness) {
 	t.Helper()
 	s := newSuite(t, h)
-	for _, c := range laws() {
-		s.run(t, c)
-	}
-	s.report(t)
+	s.runAll(t, laws())
 }
 
 // RunMiddleware tests that what mw makes of a model keeps the laws of [llm.Model]
@@ -66,10 +63,7 @@ func RunMiddleware(t *testing.T, mw llm.Middleware) {
 		},
 	})
 	s.mw = mw
-	for _, c := range slices.Concat(laws(), middlewareCases()) {
-		s.run(t, c)
-	}
-	s.report(t)
+	s.runAll(t, slices.Concat(laws(), middlewareCases()))
 }
 
 func apply(t *testing.T, mw llm.Middleware, next llm.Model) llm.Model {
@@ -110,7 +104,21 @@ type testCase struct {
 	name    string       // the law it belongs to, and what it tries: "law05/break"
 	explain string       // printed when it fails: what the law says, why it matters, what to look at
 	needs   []Capability // it is skipped where one of these is lacking
+	real    bool         // in real time always: a lock that is held stops the clock of a bubble
 	run     func(c *run)
+}
+
+// runAll runs the cases, those in real time last: from there no bubble leads back in
+// time, where a middleware that keeps its state would be lost.
+func (s *suite) runAll(t *testing.T, cases []testCase) {
+	for _, real := range []bool{false, true} {
+		for _, c := range cases {
+			if c.real == real {
+				s.run(t, c)
+			}
+		}
+	}
+	s.report(t)
 }
 
 // run runs a case as a subtest.
@@ -133,7 +141,7 @@ func (s *suite) run(t *testing.T, tc testCase) {
 		if skip != "" {
 			return
 		}
-		s.within(t, func(t *testing.T) {
+		s.within(t, tc.real, func(t *testing.T) {
 			c := &run{T: t, suite: s}
 			defer func() {
 				skip = c.skip
@@ -148,8 +156,8 @@ func (s *suite) run(t *testing.T, tc testCase) {
 }
 
 // within runs a case in a bubble, or in real time.
-func (s *suite) within(t *testing.T, f func(t *testing.T)) {
-	if !s.harness.Virtual {
+func (s *suite) within(t *testing.T, real bool, f func(t *testing.T)) {
+	if real || !s.harness.Virtual {
 		f(t)
 		return
 	}

@@ -3,6 +3,7 @@ package llmtest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/parley-sdk/parley/llm"
@@ -45,9 +46,25 @@ func law05() []testCase {
 		{
 			name: "law05/cancel-in-loop",
 			explain: "Cancelling in the loop ends the stream with context.Canceled, even if more of the answer lies " +
-				"ready: who cancels does not want the rest. A long answer is cancelled at its first delta. Look at the " +
-				"context before each event, since buffers do not.",
+				"ready: who cancels does not want the rest. A long answer is cancelled at its first delta, and a few " +
+				"events may follow. Look at the context before each event, since buffers do not.",
 			run: cancelInLoop,
+		},
+		{
+			name: "law05/cancel-in-buffer",
+			explain: "An answer that is cancelled before its Finish was yielded ends with the context's error, though all " +
+				"of it had come: else a cancel works or not as the network likes. A short answer is cancelled at each of " +
+				"its events in turn, and once passes its deadline in the loop. Look at the context before each event, " +
+				"Finish included.",
+			run: cancelInBuffer,
+		},
+		{
+			name: "law05/panic-in-loop",
+			real: true,
+			explain: "A panic in the loop reaches the application as it is, and what the stream held is released: the " +
+				"next call works, and no goroutine is left. Look for a lock that is given back without defer after the " +
+				"yield, and for a recover around it.",
+			run: panicInLoop,
 		},
 		{
 			name:  "law05/cancel-in-stall",
@@ -180,6 +197,80 @@ func cancelWhileWaiting(c *run) {
 	}
 }
 
+// few is how many events may follow a cancel: those that were made of one message.
+const few = 3
+
+// ended checks that a stream ended soon after an event, and not with a Finish.
+func (c *run) ended(what string, tp *tape, at int) {
+	c.Helper()
+	for _, f := range tp.faults {
+		c.Errorf("%s: %s", what, f)
+	}
+	if n := len(tp.events); n > at+few {
+		c.Errorf("%s: %d events came after that", what, n-at)
+	} else if n > at {
+		if _, ok := tp.events[n-1].(*llm.Finish); ok {
+			c.Errorf("%s: it went on to its Finish", what)
+		}
+	}
+}
+
+func cancelInBuffer(c *run) {
+	n := len(play(c.model(says("Four degrees.")).Stream(c.Context(), c.ask()), nil).events)
+	for at := 1; at < n; at++ {
+		what := fmt.Sprintf("a stream that is cancelled at its event %d of %d", at, n)
+		m := c.model(says("Four degrees."), says("after"))
+		ctx, cancel := context.WithCancel(c.Context())
+		tp := play(m.Stream(ctx, c.ask()), func(i int, _ llm.Event) bool {
+			if i == at {
+				cancel()
+			}
+			return true
+		})
+		cancel()
+		c.wantCancel(what, tp.err)
+		c.ended(what, tp, at)
+		c.serves(m, "after", "after a stream was cancelled in its loop")
+	}
+	const what = "a stream that passes its deadline in the loop"
+	ctx, cancel := context.WithTimeout(c.Context(), 4*moment)
+	defer cancel()
+	tp := play(c.model(says("Four degrees.")).Stream(ctx, c.ask()), func(i int, _ llm.Event) bool {
+		if i == 1 {
+			<-ctx.Done()
+		}
+		return true
+	})
+	c.wantCode(what, tp.err, llm.ErrTimeout)
+	c.ended(what, tp, 1)
+}
+
+func panicInLoop(c *run) {
+	m := c.model(says("a"), says("b"), says("Four degrees."), says("after"))
+	base := c.warm(m)
+	thrown := errors.New("the loop's own")
+	var caught any
+	func() {
+		defer func() { caught = recover() }()
+		for range m.Stream(c.Context(), c.ask()) {
+			panic(thrown)
+		}
+	}()
+	if caught != thrown {
+		c.Errorf("the panic of the loop came out of it as %v", caught)
+	}
+	c.settled(base)
+	var text string
+	c.within("the call after a loop that panicked", func() {
+		if resp, err := m.Generate(c.Context(), c.ask()); err == nil {
+			text = resp.Text()
+		}
+	})
+	if text != "after" {
+		c.Errorf("the call after a loop that panicked was answered with %q, want %q", text, "after")
+	}
+}
+
 func cancelInLoop(c *run) {
 	long := Turn{Events: pieces(reply(llm.Text(longText())))}
 	m := c.model(says("a"), says("b"), long, says("after"))
@@ -187,18 +278,18 @@ func cancelInLoop(c *run) {
 	ctx, cancel := context.WithCancel(c.Context())
 	defer cancel()
 	var tp *tape
+	at := 0
 	c.within("a stream that is cancelled in its loop", func() {
-		tp = play(m.Stream(ctx, c.ask()), func(_ int, ev llm.Event) bool {
-			if isDelta(ev) {
+		tp = play(m.Stream(ctx, c.ask()), func(i int, ev llm.Event) bool {
+			if isDelta(ev) && at == 0 {
+				at = i
 				cancel()
 			}
 			return true
 		})
 	})
 	c.wantCancel("a stream that is cancelled in its loop", tp.err)
-	for _, f := range tp.faults {
-		c.Errorf("a stream that is cancelled in its loop: %s", f)
-	}
+	c.ended("a stream that is cancelled in its loop", tp, at)
 	c.settled(base)
 	c.serves(m, "after", "after a stream was cancelled in its loop")
 }

@@ -72,6 +72,9 @@ func (c *run) keeps(what string, err error) {
 			return
 		}
 	}
+	if logged, _ := json.Marshal(err); strings.Contains(string(logged), secret) {
+		c.Errorf("%s: the error as JSON, which is how logs have it, holds the secret: %s", what, logged)
+	}
 	for _, e := range tree(err) {
 		if e, ok := e.(*llm.Error); ok && strings.Contains(stored([]string{e.Op, e.Message, e.RequestID, e.Error()}), secret) {
 			c.Errorf("%s: an *llm.Error within the error holds the secret: Op %q, Message %q", what, e.Op, e.Message)

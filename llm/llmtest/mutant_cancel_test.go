@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -40,7 +41,7 @@ func cancelMutants() []mutant {
 				})
 			})},
 		{name: "hides-the-cancel",
-			fails: []string{"law05/cancelled-before", "law05/cancel-while-waiting", "law05/cancel-in-loop", "law05/cancel-in-stall"},
+			fails: []string{"law05/cancelled-before", "law05/cancel-while-waiting", "law05/cancel-in-loop", "law05/cancel-in-buffer", "law05/cancel-in-stall"},
 			model: failures(func(err error) error {
 				if errors.Is(err, context.Canceled) {
 					return &llm.Error{Code: llm.ErrUnavailable, Message: "use of closed network connection"}
@@ -60,8 +61,17 @@ func cancelMutants() []mutant {
 			fails: []string{"law05/cancel-while-waiting", "law05/cancel-in-stall", "law05/deadline", "law08/failed-call",
 				"law09/cancel-keeps-text"},
 			model: streams(ignoresTheContext)},
-		{name: "plays-its-buffer-after-a-cancel", fails: []string{"law05/cancel-in-loop"}, model: streams(playsItsBuffer)},
-		{name: "calls-a-deadline-a-cancel", fails: []string{"law05/deadline"}, model: failures(func(err error) error {
+		{name: "plays-its-buffer-after-a-cancel", fails: []string{"law05/cancel-in-loop", "law05/cancel-in-buffer"}, model: streams(playsItsBuffer)},
+		{name: "plays-some-of-its-buffer-after-a-cancel", fails: []string{"law05/cancel-in-loop", "law05/cancel-in-buffer"}, model: streams(playsSome)},
+		{name: "keeps-its-lock-when-the-loop-panics", fails: []string{"law05/panic-in-loop"}, model: keepsItsLock},
+		{name: "catches-the-panic-of-the-loop", fails: []string{"law05/panic-in-loop"},
+			model: streams(func(ctx context.Context, m *scriptModel, req *llm.Request) stream {
+				return llm.Once(func(yield func(llm.Event, error) bool) {
+					defer func() { _ = recover() }()
+					m.Stream(ctx, req)(yield)
+				})
+			})},
+		{name: "calls-a-deadline-a-cancel", fails: []string{"law05/deadline", "law05/cancel-in-buffer"}, model: failures(func(err error) error {
 			if errors.Is(err, context.DeadlineExceeded) {
 				return &llm.Error{Code: llm.ErrCanceled, Err: err}
 			}
@@ -152,6 +162,48 @@ func playsItsBuffer(ctx context.Context, m *scriptModel, req *llm.Request) strea
 		defer stop()
 		m.Stream(late, req)(yield)
 	})
+}
+
+// playsSome looks at the context only when it has yielded so many events more.
+func playsSome(ctx context.Context, m *scriptModel, req *llm.Request) stream {
+	return llm.Once(func(yield func(llm.Event, error) bool) {
+		if ctx.Err() != nil {
+			m.Stream(ctx, req)(yield)
+			return
+		}
+		late, stop := context.WithCancel(context.WithoutCancel(ctx))
+		defer stop()
+		defer context.AfterFunc(ctx, func() { time.AfterFunc(time.Millisecond, stop) })()
+		more := 60
+		for ev, err := range m.Stream(late, req) {
+			if dead := m.alive(ctx, "stream"); dead != nil && (err != nil || more == 0) {
+				ev, err = nil, dead
+			} else if dead != nil {
+				more--
+			}
+			if !yield(ev, err) || err != nil {
+				return
+			}
+		}
+	})
+}
+
+// keepsItsLock holds a lock while the loop has an event, and gives it back only when
+// the loop returns.
+func keepsItsLock(m *scriptModel) llm.Model {
+	var mu sync.Mutex
+	return streams(func(ctx context.Context, m *scriptModel, req *llm.Request) stream {
+		return llm.Once(func(yield func(llm.Event, error) bool) {
+			for ev, err := range m.Stream(ctx, req) {
+				mu.Lock()
+				ok := yield(ev, err)
+				mu.Unlock()
+				if !ok {
+					return
+				}
+			}
+		})
+	})(m)
 }
 
 func keepsOnePart(ctx context.Context, m *scriptModel, req *llm.Request) stream {

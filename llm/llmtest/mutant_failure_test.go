@@ -24,6 +24,8 @@ func failureMutants() []mutant {
 					return err
 				})
 			})},
+		{name: "encodes-its-causes", fails: []string{"law08/provider-message", "law08/refused-request", "law08/failed-call"},
+			model: failures(func(err error) error { return encoded{err} })},
 		{name: "prints-the-answer-that-broke-off", fails: []string{"law08/failed-call"}, model: streams(printsTheAnswer)},
 
 		// Law 9.
@@ -158,6 +160,12 @@ func failureMutants() []mutant {
 			})},
 	}
 }
+
+// encoded is an error whose text is safe, but not its JSON.
+type encoded struct{ error }
+
+func (e encoded) Unwrap() error                { return e.error }
+func (e encoded) MarshalJSON() ([]byte, error) { return json.Marshal("body: " + secret) }
 
 // showsMessages puts the provider's text into its errors as it is.
 func showsMessages(m *scriptModel) llm.Model {
