@@ -131,23 +131,7 @@ func providerBlock(p *llm.ProviderPart) (types.ContentBlock, error) {
 	if p.Kind == resultJSON {
 		return nil, unsupported("kind", "JSON stands in a tool result of Bedrock only")
 	}
-	block, err := nativeBlock(p.Kind, p.Data)
-	if err == nil && withoutSource(block) {
-		return nil, unsupported("data", "holds no media, which Bedrock does not take")
-	}
-	return block, err
-}
-
-// withoutSource says whether a block is of media that came to nothing: the model says
-// so in an answer, and the SDK refuses it in a request.
-func withoutSource(block types.ContentBlock) bool {
-	switch b := block.(type) {
-	case *types.ContentBlockMemberImage:
-		return b.Value.Source == nil
-	case *types.ContentBlockMemberAudio:
-		return b.Value.Source == nil
-	}
-	return false
+	return nativeBlock(p.Kind, p.Data)
 }
 
 // providerResultContent encodes such a block within a tool result.

@@ -53,6 +53,8 @@ func repairs() []repair {
 	with := func(f func(*llm.Request)) *llm.Request { return set(talk(asked), f) }
 	return []repair{
 		{"not on Converse", "", func(p *bedrock.Profile) { p.NoConverse = true }, talk(asked)},
+		{"stored prompts", "", nil, with(func(r *llm.Request) { r.MaxTokens, r.Temperature, r.TopK = 100, new(0.5), new(40) })},
+		{"stored prompts", "system", nil, with(func(r *llm.Request) { r.System = []llm.Part{llm.Text("Be brief.")} })},
 		{"refused media", "", func(p *bedrock.Profile) { p.NoDocuments = true }, talk(llm.User(llm.Text("Read."), paper))},
 		{"refused media", "in a result", func(p *bedrock.Profile) { p.NoImages = true }, using(asked, looks, llm.User(llm.ToolResult("1", cat)))},
 		{"refused media", "S3", func(p *bedrock.Profile) { p.NoS3 = true }, talk(llm.User(&llm.MediaPart{MediaType: "image/png", URI: "s3://b/k"}))},
@@ -183,9 +185,12 @@ func TestRules(t *testing.T) {
 				t.Fatal(err)
 			}
 			out := map[string]json.RawMessage{"request": before}
-			m := bedrock.New(s.Client(), "anthropic.test", &bedrock.Options{Profile: profile})
-			stream := m.Stream
-			r, err := llm.Collect(stream(t.Context(), c.req))
+			id := "anthropic.test"
+			if c.rule == "stored prompts" {
+				id = promptARN
+			}
+			m := bedrock.New(s.Client(), id, &bedrock.Options{Profile: profile})
+			r, err := llm.Collect(m.Stream(t.Context(), c.req))
 			if err != nil && llm.CodeOf(err) != llm.ErrMalformedOutput {
 				e := asError(t, err)
 				if !strings.Contains(err.Error(), "[") && !strings.Contains(err.Error(), ": ") {
@@ -209,7 +214,7 @@ func TestRules(t *testing.T) {
 			if r == nil || len(r.Warnings) == 0 || c.rule == "streamed tools" || c.rule == "structured output" {
 				return
 			}
-			strict := bedrock.New(s.Client(), "anthropic.test", &bedrock.Options{Profile: profile, Strict: true})
+			strict := bedrock.New(s.Client(), id, &bedrock.Options{Profile: profile, Strict: true})
 			if _, err := strict.Generate(t.Context(), c.req); llm.CodeOf(err) != llm.ErrInvalidRequest || !strings.Contains(err.Error(), "strict mode") {
 				t.Errorf("strict: %v", err)
 			}

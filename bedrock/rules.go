@@ -8,6 +8,8 @@ var rules = []rule{
 	// What the family cannot do at all.
 	{"P49", "not on Converse", "the request is refused",
 		"The provided model identifier is invalid.", 0, notOnConverse},
+	{"", "stored prompts", "a prompt of Prompt management has its own system prompt, tools and parameters: parameters of the request are dropped, the others are an error",
+		"The system field cannot be used with a prompt from Prompt management.", 0, storedPrompts},
 	{"", "refused media", "images, documents, video or audio that the family refuses are an error",
 		"This model doesn't support documents.", media | documents, refusedMedia},
 

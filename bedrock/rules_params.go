@@ -24,6 +24,34 @@ func (d *draft) set(path string, v any) {
 	d.fields = append(d.fields, field{path, raw})
 }
 
+// storedPrompts drops what only tunes, and refuses what the prompt has of its own.
+// Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+func storedPrompts(d *draft) {
+	if !isPrompt(d.modelID) {
+		return
+	}
+	r := &d.req
+	const why = "a stored prompt has its own"
+	switch {
+	case len(d.system) > 0:
+		d.refuse(llm.ErrUnsupported, nil, "system", why)
+	case len(r.Tools) > 0:
+		d.refuse(llm.ErrUnsupported, nil, "tools", why)
+	case d.options != nil && len(d.options.AdditionalFields) > 0:
+		d.refuse(llm.ErrUnsupported, nil, "options.additional_fields", why)
+	}
+	for _, p := range []struct {
+		field string
+		set   bool
+	}{{"max_tokens", r.MaxTokens > 0}, {"temperature", r.Temperature != nil}, {"top_p", r.TopP != nil}, {"top_k", r.TopK != nil},
+		{"stop_sequences", len(r.StopSequences) > 0}, {"reasoning", r.Reasoning != nil}} {
+		if p.set {
+			d.changed(llm.WarningDropped, nil, p.field, why)
+		}
+	}
+	r.MaxTokens, r.Temperature, r.TopP, r.TopK, r.StopSequences, r.Reasoning = 0, nil, nil, nil, nil, nil
+}
+
 // samplingParameters drops what the family refuses, and brings the rest into range.
 func samplingParameters(d *draft) {
 	p, r := d.profile, &d.req
