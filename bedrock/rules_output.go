@@ -10,7 +10,7 @@ import (
 // model is made to call it, or where it cannot be made, asked to.
 func structuredOutput(d *draft) {
 	o, p := d.req.Output, d.profile
-	if o == nil || p.StructuredOutput {
+	if o == nil || p.StructuredOutput || isPrompt(d.modelID) {
 		return
 	}
 	if p.NoTools {
