@@ -271,7 +271,7 @@ func lastMessage(d *draft) {
 		return
 	}
 	t := &d.turns[len(d.turns)-1]
-	if !d.profile.Prefill {
+	if !d.profile.Prefill && d.profile.Family != "" { // what is not known may be a prefill
 		d.refuse(llm.ErrInvalidRequest, t, "", "the model does not continue a message of the assistant: add a user message")
 		return
 	}

@@ -45,22 +45,16 @@ func mediaRoles(c *call) *exception {
 	return nil
 }
 
-// mediaLimits counts what stands in a message itself, and weighs what stands in its
-// tool results too.
+// mediaLimits counts what stands in a message. The size of a single image or document
+// is not judged: the guide's limits are older than the models.
 func mediaLimits(c *call) *exception {
-	const mb = 1 << 20
 	for _, limit := range []struct {
-		kind          string
-		number, bytes int
-	}{{"image", 20, 3.75 * mb}, {"document", 5, 4.5 * mb}} {
+		kind   string
+		number int
+	}{{"image", 20}, {"document", 5}} {
 		for i, t := range c.turns {
 			if n := len(t.of(limit.kind)); n > limit.number {
 				return invalid("The number of %s blocks at messages.%d.content exceeds the maximum of %d.", limit.kind, i, limit.number)
-			}
-		}
-		for b := range c.media {
-			if data, _ := b.v.get("source").get("bytes").bytes(); b.kind == limit.kind && len(data) > limit.bytes {
-				return invalid("%s.%s.source.bytes: %[2]s exceeds the maximum: %d bytes > %d bytes", b.at, b.kind, len(data), limit.bytes)
 			}
 		}
 	}
