@@ -66,7 +66,7 @@ func FuzzAccepted(f *testing.F) {
 				if testing.Verbose() {
 					t.Logf("profile %+v\nrequest %s", p, before)
 				}
-			case !strings.Contains(asError(t, err).Message, ": "):
+			case !hasPath(asError(t, err)):
 				t.Errorf("%s: no path: %v", op, err)
 			}
 		}
@@ -96,7 +96,7 @@ func anyProfile(seed uint64) *bedrock.Profile {
 	p.Efforts = pick(m, "low medium high", "low medium high xhigh max", "high")
 	p.Sampling = pick(m, bedrock.SamplingBoth, bedrock.SamplingOne, bedrock.SamplingNone)
 	p.TopKField = pick(m, "", "top_k", "inferenceConfig.topK")
-	p.StopSequences = m.IntN(5)
+	p.MaxStopSequences = m.IntN(5)
 	p.StopSequenceLength = pick(m, 0, 10)
 	p.MaxOutputTokens = pick(m, 0, 8192, 64000)
 	return p
@@ -113,7 +113,7 @@ func (m *maker) chance(n int) bool { return m.IntN(n) == 0 }
 func (m *maker) request() *llm.Request {
 	r := &llm.Request{}
 	for range m.IntN(3) {
-		r.System = append(r.System, pick[llm.Part](m, llm.Text("Be brief."), llm.Text(" "), m.cache(), bedrock.GuardText("g", "query")))
+		r.System = append(r.System, pick[llm.Part](m, llm.Text("Be brief."), llm.Text(" "), m.cache(), bedrock.GuardText("g", "query"), bedrock.GuardText(" ")))
 	}
 	for range 1 + m.IntN(7) {
 		r.Messages = append(r.Messages, m.message())
@@ -160,7 +160,7 @@ func (m *maker) parameters(r *llm.Request) {
 		r.Metadata = map[string]string{"a": "b", "ü": "c", "d": strings.Repeat("x", 300)}
 	}
 	if m.chance(4) {
-		r.SetOptions(&bedrock.RequestOptions{Guardrail: pick(m, nil, &bedrock.Guardrail{ID: "g1", Version: "1", Trace: "enabled"}), ServiceTier: pick(m, "", "flex"),
+		r.SetOptions(&bedrock.RequestOptions{AdditionalFields: raw(pick(m, "", "", `{"anthropic_beta":["x"]}`, `{"output_config":{"task_budget":20000}}`)), Guardrail: pick(m, nil, &bedrock.Guardrail{ID: "g1", Version: "1", Trace: "enabled"}), ServiceTier: pick(m, "", "flex"),
 			Latency: pick(m, "", "optimized"), ResponseFieldPaths: pick(m, nil, []string{"/stop_sequence"})})
 	}
 }
@@ -170,7 +170,7 @@ func (m *maker) tool(i int) llm.Tool {
 		return llm.Tool{Name: "nova_grounding", Provider: bedrock.Provider, Kind: "systemTool"}
 	}
 	t := llm.Tool{Name: []string{pick(m, "look", "look at!", strings.Repeat("long", 30)), "find", "küche"}[i], Description: pick(m, "", "Looks."), Strict: m.chance(3)}
-	t.Schema = raw(pick(m, "", `{"type":"object","properties":{"at":{"type":"string"}}}`, `{"properties":{}}`, `{"type":"array"}`, `{"type":"object","properties":{"n":{"type":"number","multipleOf":2}},"additionalProperties":true}`))
+	t.Schema = raw(pick(m, "", `{"type":"object","properties":{"at":{"type":"string"}}}`, `{"properties":{}}`, `{"type":"array"}`, `{"type":"object","additionalProperties":{"type":["object","null"]}}`, `{"type":"object","properties":{"o":{"type":["object","null"],"properties":{}}}}`, `{"type":"object","properties":{"n":{"type":"number","multipleOf":2}},"additionalProperties":true}`))
 	if m.chance(3) {
 		t.Cache = m.cache()
 	}
@@ -239,7 +239,8 @@ func (m *maker) userPart() llm.Part {
 func (m *maker) native() llm.Part {
 	block := pick(m, [2]string{"guardContent", `{"text":{"text":"g"}}`}, [2]string{"guardContent", `{"text":{"text":" "}}`}, [2]string{"hologram", `{"x":1}`},
 		[2]string{"searchResult", `{"source":"s","title":"t","content":[{"text":"x"}]}`}, [2]string{"toolUse", `{"toolUseId":"s1","name":"nova_grounding","type":"server_tool_use","input":{}}`},
-		[2]string{"guardContent", `7`})
+		[2]string{"guardContent", `7`}, [2]string{"document", `{"name":"a.b","format":"txt","source":{"content":[{"text":"x"}]}}`},
+		[2]string{"image", `{"format":"png","source":{"bytes":"iVBORw0KGgo="}}`})
 	if m.chance(5) {
 		return &llm.ProviderPart{Provider: pick(m, "", "openai"), Kind: "x", Data: raw(`{"type":"x"}`)}
 	}

@@ -49,10 +49,8 @@ func (e *encoder) input(d *draft) (*bedrockruntime.ConverseInput, error) {
 	if in.InferenceConfig, err = e.inference(&d.req); err != nil {
 		return nil, err
 	}
-	if d.answer == "" {
-		if in.OutputConfig, err = e.output(d.req.Output); err != nil {
-			return nil, err
-		}
+	if in.OutputConfig, err = e.output(d.req.Output); err != nil {
+		return nil, err
 	}
 	if len(d.req.Metadata) > 0 {
 		in.RequestMetadata = d.req.Metadata
@@ -61,12 +59,6 @@ func (e *encoder) input(d *draft) (*bedrockruntime.ConverseInput, error) {
 		return nil, err
 	}
 	return in, nil
-}
-
-// isPrompt says whether the model id is the ARN of a stored prompt, which has
-// messages of its own.
-func isPrompt(modelID string) bool {
-	return strings.HasPrefix(modelID, "arn:") && strings.Contains(modelID, ":prompt/")
 }
 
 func (e *encoder) system(items []item) ([]types.SystemContentBlock, error) {
@@ -113,7 +105,7 @@ func (e *encoder) messages(turns []turn) ([]types.Message, error) {
 				continue
 			}
 			var err error
-			if blocks, err = e.appendBlocks(blocks, t.role, it.part); err != nil {
+			if blocks, err = e.appendBlocks(blocks, it.part); err != nil {
 				return nil, within(err, "%v", it.at)
 			}
 		}
@@ -124,7 +116,7 @@ func (e *encoder) messages(turns []turn) ([]types.Message, error) {
 }
 
 func (e *encoder) inference(req *llm.Request) (*types.InferenceConfiguration, error) {
-	c := types.InferenceConfiguration{StopSequences: slices.Clone(req.StopSequences)}
+	c := types.InferenceConfiguration{StopSequences: req.StopSequences}
 	if req.MaxTokens > math.MaxInt32 {
 		return nil, invalid("max_tokens", "beyond the 32 bits that Bedrock takes")
 	}

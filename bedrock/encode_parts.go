@@ -9,12 +9,12 @@ import (
 )
 
 // appendBlocks encodes a part as the blocks it becomes.
-func (e *encoder) appendBlocks(blocks []types.ContentBlock, role llm.Role, p llm.Part) ([]types.ContentBlock, error) {
+func (e *encoder) appendBlocks(blocks []types.ContentBlock, p llm.Part) ([]types.ContentBlock, error) {
 	var block types.ContentBlock
 	var err error
 	switch p := p.(type) {
 	case *llm.TextPart:
-		if len(p.Citations) > 0 && role == llm.RoleAssistant && ours(p.Opaque) {
+		if len(p.Citations) > 0 {
 			block, err = citationsBlock(p)
 			break
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 
@@ -76,34 +77,33 @@ func (e *encoder) tool(t llm.Tool) (types.Tool, error) {
 }
 
 // additionalFields are the model's own parameters: those of the options, and those that
-// rules set. What the application set itself stands.
+// rules set, which are others.
 func additionalFields(d *draft) (json.RawMessage, error) {
 	var own json.RawMessage
 	if o := d.options; o != nil && len(o.AdditionalFields) > 0 {
-		if !json.Valid(o.AdditionalFields) {
+		doc, ok := parse(o.AdditionalFields)
+		switch {
+		case !ok:
 			return nil, invalid("options.additional_fields", "not valid JSON")
-		}
-		var err error
-		if own, err = canonical(o.AdditionalFields); err != nil || own[0] != '{' {
+		case doc[0] != '{':
 			return nil, invalid("options.additional_fields", "not a JSON object")
+		case !utf8.Valid(o.AdditionalFields):
+			return nil, invalid("options.additional_fields", "invalid UTF-8")
 		}
+		own, _ = canonical(o.AdditionalFields) // valid JSON always marshals
 	}
 	if len(d.fields) == 0 {
 		return own, nil
 	}
 	all := map[string]json.RawMessage{}
 	if own != nil {
-		if err := json.Unmarshal(own, &all); err != nil {
-			return nil, invalid("options.additional_fields", "not a JSON object")
-		}
+		_ = json.Unmarshal(own, &all) // an object, as it was seen to be
 	}
 	for _, f := range d.fields {
-		key, inner, nested := strings.Cut(f.path, ".")
-		switch was, set := all[key]; {
-		case !nested && !set:
+		if key, inner, nested := strings.Cut(f.path, "."); nested {
+			all[key] = withMember(all[key], inner, f.value)
+		} else {
 			all[key] = f.value
-		case nested && (!set || was[0] == '{' && value(was).get(inner) == nil):
-			all[key] = withMember(was, inner, f.value)
 		}
 	}
 	return json.Marshal(all)

@@ -133,10 +133,10 @@ func ExampleProfileFor() {
 	// ToolResultDocuments: true
 	// BesideToolResult: text
 	// Reasoning: adaptive
-	// ReasoningOn: true
+	// AlwaysReasons: true
 	// Efforts: low medium high xhigh max
 	// Sampling: none
-	// StopSequences: 4
+	// MaxStopSequences: 4
 	// ContextTokens: 1000000
 	// MaxOutputTokens: 128000
 	// CacheSystem: true

@@ -71,7 +71,7 @@ func able() *bedrock.Profile {
 		Family: "able", SystemMessages: true, LeadingAssistant: true, AssistantMedia: true, Prefill: true,
 		StreamTools: true, ToolChoiceAny: true, ToolChoiceTool: true, ForcedToolWithReasoning: true, StrictTools: true, StructuredOutput: true,
 		ToolResultStatus: true, ToolResultJSON: true, EmptyToolResult: true, ToolResultImages: true, ToolResultDocuments: true,
-		ToolResultVideo: true, BesideToolResult: bedrock.BesideAny, SamplingWithReasoning: true, StopSequences: 4,
+		ToolResultVideo: true, BesideToolResult: bedrock.BesideAny, SamplingWithReasoning: true, MaxStopSequences: 4,
 		CacheSystem: true, CacheMessages: true, CacheTools: true, CacheBesideTools: true, CacheHour: true,
 	}
 }

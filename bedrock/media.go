@@ -113,9 +113,6 @@ func (e *encoder) audioSource(p *llm.MediaPart) (types.AudioSource, error) {
 // document encodes a document part.
 func (e *encoder) document(p *llm.DocumentPart) (types.DocumentBlock, error) {
 	block := types.DocumentBlock{Name: &p.Name}
-	if p.Name == "" {
-		return block, invalid("name", "missing: Bedrock wants one for every document, and no two alike")
-	}
 	mediaType := mediaTypeOf(p.MediaType, p.Data)
 	if mediaType == "" && p.Text != "" {
 		mediaType = "text/plain"

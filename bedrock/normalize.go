@@ -45,12 +45,24 @@ type item struct {
 	part  llm.Part
 	at    location
 	block types.ContentBlock // where it is encoded already
+	inner []int              // of a tool result: where its parts stood, -1 for new ones; nil is where they stand
+}
+
+// within is the place of a part of a tool result.
+func (it item) within(i int) location {
+	if it.inner != nil {
+		i = it.inner[i]
+	}
+	at := it.at
+	at.k = i + 1
+	return at
 }
 
 // location is the place of a part in the request.
 type location struct {
 	list string // "system", "messages" or "tools"
 	i, j int    // j is that of the part in a message; -1 is the whole message
+	k    int    // k-1 is that of the part in a tool result; 0 is the whole part
 }
 
 func (l location) String() string {
@@ -60,7 +72,11 @@ func (l location) String() string {
 	case l.j < 0:
 		return fmt.Sprintf("messages[%d]", l.i)
 	}
-	return fmt.Sprintf("messages[%d].content[%d]", l.i, l.j)
+	path := fmt.Sprintf("messages[%d].content[%d]", l.i, l.j)
+	if l.k > 0 {
+		path += fmt.Sprintf(".content[%d]", l.k-1)
+	}
+	return path
 }
 
 // rule is one of Bedrock's demands, and what is done to meet it.
@@ -99,14 +115,14 @@ func newDraft(req *llm.Request) *draft {
 	add := func(list string, i int, parts []llm.Part) []item {
 		from := len(items)
 		for j, p := range parts {
-			at := location{list, i, j}
+			at := location{list: list, i: i, j: j}
 			if list == "system" {
-				at = location{list, j, 0}
+				at = location{list: list, i: j}
 			}
 			items = append(items, item{part: p, at: at})
 			d.has |= kindsIn(p)
 		}
-		return slices.Clip(items[from:len(items):len(items)])
+		return items[from:len(items):len(items)]
 	}
 	d.system = add("system", 0, req.System)
 	d.turns = make([]turn, len(req.Messages))
@@ -136,13 +152,13 @@ const (
 	results
 	reasoning
 	cachePoints
-	native // provider parts
+	native // provider parts that are neither media nor documents
 	systemMessage
 	tools
 )
 
 func kindOf(p llm.Part) kinds {
-	switch p.(type) {
+	switch p := p.(type) {
 	case *llm.TextPart:
 		return text
 	case *llm.MediaPart:
@@ -157,6 +173,15 @@ func kindOf(p llm.Part) kinds {
 		return reasoning
 	case *llm.CachePointPart:
 		return cachePoints
+	case *llm.ProviderPart:
+		if p.Provider == Provider { // by Bedrock's own name
+			switch p.Kind {
+			case "document":
+				return documents
+			case "image", "video", "audio":
+				return media
+			}
+		}
 	}
 	return native
 }
@@ -227,21 +252,27 @@ func (d *draft) edit(on kinds, f func(t *turn, it item) (now []item, changed boo
 	}
 	for i := range d.turns {
 		t := &d.turns[i]
-		for j := 0; j < len(t.items) && d.err == nil; {
-			if kindOf(t.items[j].part)&on == 0 {
-				j++
-				continue
+		var out []item // nil until something changes
+		for j, it := range t.items {
+			var now []item
+			changed := false
+			if kindOf(it.part)&on != 0 && d.err == nil {
+				now, changed = f(t, it)
 			}
-			now, changed := f(t, t.items[j])
-			if !changed {
-				j++
-				continue
+			switch {
+			case changed && out == nil:
+				out = append(append(make([]item, 0, len(t.items)+len(now)), t.items[:j]...), now...)
+			case changed:
+				out = append(out, now...)
+			case out != nil:
+				out = append(out, it)
 			}
-			t.items = slices.Concat(t.items[:j], now, t.items[j+1:])
-			j += len(now)
 			for _, it := range now {
 				d.has |= kindsIn(it.part)
 			}
+		}
+		if out != nil {
+			t.items = out
 		}
 	}
 }

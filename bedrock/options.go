@@ -20,7 +20,9 @@ type Options struct {
 	KeepSDKRetries bool
 
 	// Strict makes errors of repairs: a request that a rule would change is an
-	// [llm.ErrInvalidRequest] that says what would have been changed, and where.
+	// [llm.ErrInvalidRequest] that says what would have been changed, and where. What is
+	// only done in another way, such as a tool that takes the place of structured output,
+	// stays a warning.
 	Strict bool
 
 	// ModifyInput has the last word on the request, just before it is sent, also

@@ -31,15 +31,23 @@ func (c *call) takeDocument(r *llm.Response) {
 		if !ok || call.Name != c.draft.answer {
 			return false
 		}
-		if document == nil {
-			document = llm.Text(string(call.Input) + call.Malformed)
+		switch {
+		case document != nil:
+		case call.Malformed != "":
+			document = llm.Text(call.Malformed)
+		default:
+			document = llm.Text(string(call.Input))
 		}
 		return true
 	})
 	if document == nil {
 		return
 	}
+	before := len(rest)
 	rest = slices.DeleteFunc(rest, func(p llm.Part) bool { return kindOf(p) == text })
+	if len(rest) < before {
+		r.Warnings = append(slices.Clip(r.Warnings), llm.Warning{Code: llm.WarningDropped, Field: "message", Message: "what the model said beside the document is left out"})
+	}
 	r.Message.Content = append(rest, document)
 	if r.StopReason == llm.StopToolUse && len(r.ToolCalls()) == 0 {
 		r.StopReason = llm.StopEndTurn
@@ -53,19 +61,16 @@ func (c *call) checkOutput(text string, stop llm.StopReason) error {
 	if schema == nil {
 		return nil
 	}
-	why := ""
 	switch stop {
 	case llm.StopToolUse, llm.StopContentFilter, llm.StopRefusal, llm.StopPause:
 		return nil
 	case llm.StopMaxTokens, llm.StopContextWindow:
-		why = "the answer was cut short before the document was whole"
-	default:
-		why = violation(schema, text)
+		return &llm.Error{Code: llm.ErrMalformedOutput, Message: "the answer was cut short before the document was whole: raise max_tokens, or ask for less"}
 	}
-	if why == "" {
-		return nil
+	if why := violation(schema, text); why != "" {
+		return &llm.Error{Code: llm.ErrMalformedOutput, Message: why, Retryable: new(true)} // models do better the second time
 	}
-	return &llm.Error{Code: llm.ErrMalformedOutput, Message: why, Retryable: new(true)}
+	return nil
 }
 
 // violation says why a text is not JSON that satisfies the schema. It quotes neither.

@@ -9,72 +9,74 @@ import (
 
 // Profile says what a family of models can do where families differ. It is data:
 // take one from [ProfileFor], change what you know better, and put it into
-// [Options.Profile].
+// [Options.Profile]. It has plain fields only, so that profiles can be compared.
 //
 // The zero value is for a model of which nothing is known. It holds back what some
 // family refuses (a forced tool, cache points, sampling beside reasoning …), and
-// leaves to the service what it would have to refuse itself (tools, documents).
+// leaves to the service what it would have to refuse itself (tools, documents). So
+// fields that begin with No are facts against a model, and all others facts for it.
 type Profile struct {
-	Family   string // "claude-opus-4.5"; "" is unknown
+	Family   string // such as "claude-opus-4.5"; "" is unknown
 	Verified string // the day of the newest source of these facts, such as "2026-08-22"
 
 	// What the family refuses whatever the form: an llm.ErrUnsupported of ours.
-	NoConverse  bool // it is served by other operations than Converse
-	NoTools     bool
-	NoImages    bool
-	NoDocuments bool
-	NoVideo     bool
-	NoAudio     bool
-	NoS3        bool // media must be inline
+	NoConverse  bool // other operations than Converse serve it
+	NoTools     bool // it calls no tools
+	NoImages    bool // it reads no images
+	NoDocuments bool // it reads no documents
+	NoVideo     bool // it sees no videos
+	NoAudio     bool // it does not hear
+	NoS3        bool // it takes media inline only
 
-	NoSystem         bool // no system prompt: it goes in front of the first user message
-	SystemMessages   bool // takes system messages within the conversation; else they become user messages
+	NoSystem         bool // it has no system prompt: that goes in front of the first user message
+	SystemMessages   bool // it takes system messages within the conversation; else they become user messages
 	LeadingAssistant bool // a conversation may begin with the assistant
-	AssistantMedia   bool // takes back media that it made
-	Prefill          bool // a conversation may end with the assistant, whose text the model continues
+	AssistantMedia   bool // it takes back media that it made
+	Prefill          bool // it continues a message of the assistant that ends the conversation
 
-	StreamTools             bool // false: a stream with tools is served from Converse
-	ToolChoiceAny           bool // a call can be forced
-	ToolChoiceTool          bool // a call of one tool can be forced
-	ForcedToolWithReasoning bool // … while the model reasons
-	StrictTools             bool // llm.Tool.Strict
-	StructuredOutput        bool // outputConfig; false: a tool takes the document
-	ShortToolIDs            bool // ids of calls have exactly nine letters and digits
+	StreamTools             bool // it streams while it has tools; else such streams are served from Converse
+	ToolChoiceAny           bool // it can be forced to call some tool
+	ToolChoiceTool          bool // it can be forced to call a certain tool
+	ForcedToolWithReasoning bool // it can be forced to call while it reasons
+	StrictTools             bool // it takes llm.Tool.Strict
+	StructuredOutput        bool // it takes outputConfig.textFormat; else a tool takes the document
+	ShortToolIDs            bool // it wants ids of calls with exactly nine letters and digits
 
-	ToolResultStatus        bool         // takes toolResult.status; else errors are told in the text
-	ToolResultJSON          bool         // takes JSON objects in tool results; else they are sent as text
-	EmptyToolResult         bool         // takes tool results without content
-	ToolResultImages        bool         // what cannot stand in a tool result goes after it
-	ToolResultDocuments     bool         // of any format
-	ToolResultTextDocuments bool         // csv and txt only
-	ToolResultVideo         bool         //
-	BesideToolResult        BesideResult // what may stand beside tool results in one message
+	ToolResultStatus        bool         // it takes the status of a tool result; else the text tells errors
+	ToolResultJSON          bool         // it takes JSON objects in tool results; else they are sent as text
+	EmptyToolResult         bool         // it takes tool results without content
+	ToolResultImages        bool         // it takes images in tool results; else they go after them, as do the next three
+	ToolResultDocuments     bool         // it takes documents of all formats in tool results
+	ToolResultTextDocuments bool         // it takes csv and txt documents in tool results
+	ToolResultVideo         bool         // it takes videos in tool results
+	BesideToolResult        BesideResult // what it takes beside tool results in one message
 
-	Reasoning             ReasoningStyle // how reasoning is asked for
-	ReasoningOn           bool           // reasons unless it is turned off
-	ReasoningOff          bool           // can be off: turned off, or without a word where ReasoningOn is false
-	Efforts               string         // those that it takes, from low to high: "low medium high"
-	NoMaxTokensAtHigh     bool           // refuses maxTokens at effort high
-	UnsignedReasoning     bool           // takes back reasoning without a signature
-	NoReasoningReplay     bool           // takes back no reasoning at all
-	Sampling              Sampling       // which of temperature and top_p it takes
-	SamplingWithReasoning bool           // … while it reasons
-	TopKField             string         // the key of top_k in the additional fields; with a dot it is nested; "" = none
-	StopSequences         int            // at most; 0 = none
-	StopSequenceLength    int            // in characters; 0 = any
+	Reasoning         ReasoningStyle // how it is asked to reason
+	ReasonsByDefault  bool           // it reasons unless it is told not to
+	AlwaysReasons     bool           // it reasons, and cannot be told not to
+	Efforts           string         // the efforts that it takes, from low to high, between spaces
+	NoMaxTokensAtHigh bool           // it refuses maxTokens at effort high
+	UnsignedReasoning bool           // it takes back reasoning without a signature
+	NoReasoningReplay bool           // it takes back no reasoning at all
 
-	ContextTokens   int // input and output; 0 = not known
-	MaxOutputTokens int // a greater MaxTokens is clamped; 0 = not known
+	Sampling              Sampling // which of temperature and top_p it takes
+	SamplingWithReasoning bool     // it takes them while it reasons, too
+	TopKField             string   // the key of top_k in the additional fields; with a dot it is nested; "" is none
+	MaxStopSequences      int      // how many stop sequences it takes; 0 is none
+	StopSequenceLength    int      // how long they may be, in characters; 0 is any length
 
-	CacheSystem      bool // cache points after system text
-	CacheMessages    bool // … in messages
-	CacheTools       bool // … after tools
-	CacheBesideTools bool // … in messages with tool calls or results
-	CacheHour        bool // a lifetime of an hour; else all have five minutes
+	ContextTokens   int // input and output together, for information; 0 is not known
+	MaxOutputTokens int // a greater llm.Request.MaxTokens is clamped to it; 0 is not known
+
+	CacheSystem      bool // it takes cache points in the system prompt
+	CacheMessages    bool // it takes cache points in messages
+	CacheTools       bool // it takes cache points after tools
+	CacheBesideTools bool // it takes cache points in messages with tool calls or results
+	CacheHour        bool // it takes a lifetime of an hour; else all have five minutes
 	CacheMinTokens   int  // shorter prefixes are not cached, without a word; for information
 
-	NoCountTokens bool // CountTokens estimates
-	ProfileOnly   bool // the bare id is refused: an inference profile such as "us.…" must be called
+	NoCountTokens bool // the service does not count its tokens: CountTokens estimates
+	ProfileOnly   bool // its bare id is refused, and that of an inference profile wanted; for information
 }
 
 // BesideResult says what may stand beside tool results in a message.

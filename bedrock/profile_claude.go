@@ -10,13 +10,13 @@ var (
 		BesideToolResult:  BesideText,
 		NoReasoningReplay: true,
 		TopKField:         "top_k",
-		StopSequences:     4,
+		MaxStopSequences:  4,
 		ContextTokens:     200_000,
 	}
 
 	// 3.7: reasons within a budget, and is cached.
 	claude37 = with(claude3, func(p *Profile) {
-		p.Reasoning, p.ReasoningOff, p.NoReasoningReplay = ReasoningBudget, true, false
+		p.Reasoning, p.NoReasoningReplay = ReasoningBudget, false
 		p.MaxOutputTokens = 64_000
 		p.CacheSystem, p.CacheMessages, p.CacheTools, p.CacheBesideTools = true, true, true, true
 		p.CacheMinTokens = 1024
@@ -50,7 +50,7 @@ var (
 
 	// 5: reasons unless it is told not to.
 	claude5 = with(claude47, func(p *Profile) {
-		p.ReasoningOn = true
+		p.ReasonsByDefault = true
 		p.ForcedToolWithReasoning = true
 		p.NoCountTokens = true
 	})
@@ -58,7 +58,7 @@ var (
 	// 5.5 and Fable: a call cannot be forced, and reasoning cannot be turned off.
 	claudeStrict = with(claude5, func(p *Profile) {
 		p.ToolChoiceAny, p.ToolChoiceTool, p.ForcedToolWithReasoning = false, false, false
-		p.ReasoningOff = false
+		p.ReasonsByDefault, p.AlwaysReasons = false, true
 	})
 )
 
@@ -68,7 +68,7 @@ var claudeFamilies = []family{
 		LeadingAssistant: true, Prefill: true,
 		NoReasoningReplay: true,
 		TopKField:         "top_k",
-		StopSequences:     4,
+		MaxStopSequences:  4,
 		NoCountTokens:     true,
 	}},
 	{"claude-3", "2026-08-22", []string{"anthropic.claude-haiku-3", "anthropic.claude-sonnet-3", "anthropic.claude-opus-3"}, with(claude3, func(p *Profile) {
@@ -148,7 +148,7 @@ var claudeFamilies = []family{
 		p.ProfileOnly = true
 	})},
 	{"claude-haiku-5.5", "2026-10-07", []string{"anthropic.claude-haiku-5.5"}, with(claudeStrict, func(p *Profile) {
-		p.ReasoningOff = true
+		p.ReasonsByDefault, p.AlwaysReasons = true, false
 		p.ProfileOnly = true
 	})},
 }

@@ -55,9 +55,9 @@ func resultsCell(p *Profile) string {
 func reasoningCell(p *Profile) string {
 	state := "" // when it is not asked for
 	switch {
-	case p.ReasoningOn && p.ReasoningOff:
+	case p.ReasonsByDefault:
 		state = "on, can be off"
-	case p.ReasoningOn:
+	case p.AlwaysReasons:
 		state = "always"
 	}
 	return words(string(p.Reasoning), p.Reasoning != ReasoningNone, state, state != "", p.Efforts, p.Efforts != "",
@@ -66,7 +66,7 @@ func reasoningCell(p *Profile) string {
 
 func samplingCell(p *Profile) string {
 	return words("both", p.Sampling == SamplingBoth, string(p.Sampling), p.Sampling != SamplingBoth, "while reasoning", p.SamplingWithReasoning,
-		p.TopKField, p.TopKField != "", fmt.Sprint(p.StopSequences, " stops"), p.StopSequences > 0,
+		p.TopKField, p.TopKField != "", fmt.Sprint(p.MaxStopSequences, " stops"), p.MaxStopSequences > 0,
 		fmt.Sprintf("of %d characters", p.StopSequenceLength), p.StopSequenceLength > 0)
 }
 

@@ -158,3 +158,9 @@ func geoProfileID(region, modelID string) string {
 	}
 	return geo + "." + baseModelID(modelID)
 }
+
+// isPrompt says whether the model id is the ARN of a stored prompt, which has
+// messages of its own.
+func isPrompt(modelID string) bool {
+	return strings.HasPrefix(modelID, "arn:") && strings.Contains(modelID, ":prompt/")
+}

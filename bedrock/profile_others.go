@@ -9,12 +9,12 @@ var (
 
 // stops is for a family that takes stop sequences.
 func stops(p Profile) Profile {
-	return with(p, func(p *Profile) { p.StopSequences = 4 })
+	return with(p, func(p *Profile) { p.MaxStopSequences = 4 })
 }
 
 // alwaysReasons is for a family that reasons, and has no means to change that.
 func alwaysReasons(p Profile) Profile {
-	return with(p, func(p *Profile) { p.ReasoningOn, p.SamplingWithReasoning = true, true })
+	return with(p, func(p *Profile) { p.AlwaysReasons, p.SamplingWithReasoning = true, true })
 }
 
 // limits sets what a family reads and writes together, and writes at most; 0 = not known.
@@ -45,7 +45,7 @@ var amazonFamilies = []family{
 	{"nova", "2026-09-08", []string{"amazon.nova-lite", "amazon.nova-pro"}, limits(300_000, 0, nova1)},
 	{"nova-premier", "2026-09-08", []string{"amazon.nova-premier"}, limits(1_000_000, 25_000, nova1)},
 	{"nova-2-lite", "2026-08-22", []string{"amazon.nova-2-lite"}, with(limits(1_000_000, 64_000, nova), func(p *Profile) {
-		p.Reasoning, p.ReasoningOff, p.Efforts = ReasoningNova, true, "low medium high"
+		p.Reasoning, p.Efforts = ReasoningNova, "low medium high"
 		p.NoMaxTokensAtHigh = true
 	})},
 
@@ -192,7 +192,7 @@ var otherFamilies = []family{
 	// A call can be forced, but not which; and not while it reasons.
 	{"deepseek-v3", "2026-09-05", []string{"deepseek.v3", "deepseek.v3.2"}, with(limits(164_000, 82_000, deepseek), func(p *Profile) {
 		p.StreamTools, p.ToolChoiceAny = true, true
-		p.Reasoning, p.ReasoningOff, p.Efforts = ReasoningEffort, true, "high"
+		p.Reasoning, p.Efforts = ReasoningEffort, "high"
 	})},
 
 	{"palmyra-x4", "2026-09-11", []string{"writer.palmyra-x4"}, limits(0, 8000, palmyra)},

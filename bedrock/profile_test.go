@@ -243,7 +243,7 @@ func TestProfilesDiffer(t *testing.T) {
 		"arn:aws:bedrock:r:1:provisioned-model/a1b2c3d4": {},
 	} {
 		p := ProfileFor(id)
-		got := facts{p.Reasoning, p.ReasoningOn, p.ReasoningOff, p.Sampling, p.ToolChoiceAny, p.ForcedToolWithReasoning,
+		got := facts{p.Reasoning, p.reasonsUnasked(), p.Reasoning != ReasoningNone && !p.AlwaysReasons, p.Sampling, p.ToolChoiceAny, p.ForcedToolWithReasoning,
 			p.StrictTools || (p.StructuredOutput && strings.Contains(p.Family, "claude")), p.Prefill, p.StreamTools}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s:\n%s", id, diff)
@@ -298,12 +298,12 @@ func TestFamilies(t *testing.T) {
 			"one tool, but not any":       p.ToolChoiceTool && !p.ToolChoiceAny,
 			"forced while it reasons":     p.ForcedToolWithReasoning && !p.ToolChoiceAny,
 			"efforts without reasoning":   p.Efforts != "" && p.Reasoning == ReasoningNone,
-			"reasoning that is stuck":     p.Reasoning != ReasoningNone && !p.ReasoningOn && !p.ReasoningOff,
+			"always and by default":       p.AlwaysReasons && p.ReasonsByDefault,
 			"top_k without sampling":      p.TopKField != "" && p.Sampling == SamplingNone,
 			"an answer beyond context":    p.ContextTokens > 0 && p.MaxOutputTokens > p.ContextTokens,
 			"documents twice":             p.ToolResultDocuments && p.ToolResultTextDocuments,
 			"an hour of nothing":          p.CacheHour && !p.CacheSystem,
-			"a length of no sequences":    p.StopSequenceLength > 0 && p.StopSequences == 0,
+			"a length of no sequences":    p.StopSequenceLength > 0 && p.MaxStopSequences == 0,
 		} {
 			if found {
 				t.Errorf("%s: %s", f.name, fault)
@@ -370,10 +370,10 @@ func TestGeoProfileID(t *testing.T) {
 
 func TestProfileString(t *testing.T) {
 	for want, p := range map[string]*Profile{
-		"no profile":                         nil,
-		"unknown family":                     {},
-		"unknown family\nNoConverse: true":   {NoConverse: true},
-		"x\nSampling: one\nStopSequences: 4": {Family: "x", Sampling: SamplingOne, StopSequences: 4},
+		"no profile":                            nil,
+		"unknown family":                        {},
+		"unknown family\nNoConverse: true":      {NoConverse: true},
+		"x\nSampling: one\nMaxStopSequences: 4": {Family: "x", Sampling: SamplingOne, MaxStopSequences: 4},
 	} {
 		if got := p.String(); got != want {
 			t.Errorf("%q, want %q", got, want)

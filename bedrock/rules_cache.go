@@ -84,8 +84,7 @@ func (d *draft) cacheList(items []item, taken bool, where string) []item {
 
 // isLate says whether a cache point cannot follow a part.
 func isLate(p llm.Part) bool {
-	m, ok := p.(*llm.MediaPart)
-	return kindOf(p) == documents || ok && isVideo(m)
+	return kindOf(p) == documents || blockKind(p) == "video"
 }
 
 // fewerCachePoints leaves out the oldest in the messages, then others: a later one

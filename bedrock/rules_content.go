@@ -1,6 +1,7 @@
 package bedrock
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -19,13 +20,8 @@ func foreignParts(d *draft) {
 			d.refuse(llm.ErrUnsupported, it.at, "", "a %T is unknown to this version of Parley", it.part)
 			return nil, false
 		}
-		switch p.Provider {
-		case Provider:
-		case "":
-			d.changed(llm.WarningDropped, it.at, "", "left out: this version of Parley does not know its kind")
-			return nil, true
-		default:
-			d.changed(llm.WarningDropped, it.at, "", "left out: it belongs to another provider")
+		if why := foreign(p); why != "" {
+			d.changed(llm.WarningDropped, it.at, "", "%s", why)
 			return nil, true
 		}
 		if t.role != llm.RoleAssistant && (p.Kind == "toolUse" || p.Kind == "reasoningContent" || p.Kind == "citationsContent") {
@@ -44,14 +40,36 @@ func foreignParts(d *draft) {
 		}
 		return []item{{part: p, at: it.at, block: block}}, true
 	})
-	d.system = slices.DeleteFunc(slices.Clone(d.system), func(it item) bool {
-		p, ok := it.part.(*llm.ProviderPart)
-		if ok && p.Provider != Provider {
-			d.changed(llm.WarningDropped, it.at, "", "left out: it belongs to another provider")
-			return true
+	d.dropSystem(func(p llm.Part) string {
+		if p, ok := p.(*llm.ProviderPart); ok {
+			return foreign(p)
 		}
-		return false
+		return ""
 	})
+}
+
+// foreign says why a part is none of Bedrock's, if so.
+func foreign(p *llm.ProviderPart) string {
+	switch p.Provider {
+	case Provider:
+		return ""
+	case "":
+		return "left out: this version of Parley does not know its kind"
+	}
+	return "left out: it belongs to another provider"
+}
+
+// dropSystem leaves out the parts of the system prompt for which f has a reason.
+func (d *draft) dropSystem(f func(llm.Part) string) {
+	var out []item
+	for _, it := range d.system {
+		if why := f(it.part); why != "" {
+			d.changed(llm.WarningDropped, it.at, "", "%s", why)
+			continue
+		}
+		out = append(out, it)
+	}
+	d.system = out
 }
 
 // replayReasoning keeps the reasoning that the model takes back. Without its signature,
@@ -73,6 +91,14 @@ func replayReasoning(d *draft) {
 		d.changed(llm.WarningDropped, it.at, "", "left out: %s", why)
 		return nil, true
 	})
+}
+
+// leadingReasoning moves reasoning to the front of its message, where the service looks
+// for it while the model reasons within a budget.
+func leadingReasoning(d *draft) {
+	if d.profile.Reasoning != ReasoningBudget {
+		return
+	}
 	for i := range d.turns {
 		t := &d.turns[i]
 		at := slices.IndexFunc(t.items, func(it item) bool { return kindOf(it.part) == reasoning })
@@ -154,33 +180,22 @@ func malformedArguments(d *draft) {
 // blankText leaves out text that Bedrock refuses. Models say nothing at times, and
 // tools print nothing.
 func blankText(d *draft) {
-	for i := 0; i < len(d.system); i++ {
-		if p, ok := d.system[i].part.(*llm.TextPart); ok && blank(p.Text) {
-			d.changed(llm.WarningDropped, d.system[i].at, "", "left out: it is blank")
-			d.system = slices.Delete(slices.Clone(d.system), i, i+1)
-			i--
+	const why = "left out: it is blank"
+	d.dropSystem(func(p llm.Part) string {
+		if isBlank(p) {
+			return why
 		}
-	}
+		return ""
+	})
 	d.edit(text|results|native, func(t *turn, it item) ([]item, bool) {
-		switch p := it.part.(type) {
-		case *llm.TextPart:
-			if blank(p.Text) && len(t.items) == 1 && t.index == len(d.req.Messages)-1 && t.role == llm.RoleUser {
-				d.refuse(llm.ErrInvalidRequest, it.at, "text", "blank, and nothing else is asked")
-				return nil, false
-			}
-			if blank(p.Text) {
-				d.changed(llm.WarningDropped, it.at, "", "left out: it is blank")
-				return nil, true
-			}
-		case *llm.ProviderPart:
-			if p.Kind == guardContent && isBlankGuard(p.Data) {
-				d.changed(llm.WarningDropped, it.at, "", "left out: it is blank")
-				return nil, true
-			}
-		case *llm.ToolResultPart:
-			return d.editResult(it, p, func(c llm.Part) (llm.Part, string) {
-				if s, ok := c.(*llm.TextPart); ok && blank(s.Text) {
-					return nil, "left out: it is blank"
+		if isBlank(it.part) {
+			d.changed(llm.WarningDropped, it.at, "", why)
+			return nil, true
+		}
+		if p, ok := it.part.(*llm.ToolResultPart); ok {
+			return d.editResult(it, p, func(c llm.Part, _ location) (llm.Part, string) {
+				if isBlank(c) {
+					return nil, why
 				}
 				return c, ""
 			})
@@ -189,9 +204,21 @@ func blankText(d *draft) {
 	})
 }
 
-func isBlankGuard(data json.RawMessage) bool {
-	var guard struct{ Text *struct{ Text string } }
-	return json.Unmarshal(data, &guard) == nil && guard.Text != nil && blank(guard.Text.Text)
+// dataOf is the data of a provider's part.
+func dataOf(p *llm.ProviderPart) value { return value(bytes.TrimSpace(p.Data)) } // valid JSON, by llm.Request.Validate
+
+// isBlank says whether a part is text that has none, for the model or a guardrail.
+func isBlank(p llm.Part) bool {
+	switch p := p.(type) {
+	case *llm.TextPart:
+		return blank(p.Text)
+	case *llm.ProviderPart:
+		if p.Kind == guardContent {
+			text := dataOf(p).get("text").get("text")
+			return !text.isNull() && blank(string(text.appendString(nil)))
+		}
+	}
+	return false
 }
 
 // emptyMessages leaves out messages of which nothing is left. A user's that was empty
@@ -201,20 +228,21 @@ func emptyMessages(d *draft) {
 	if !slices.ContainsFunc(d.turns, empty) {
 		return
 	}
-	d.turns = slices.DeleteFunc(slices.Clone(d.turns), func(t turn) bool {
-		if !empty(t) {
-			return false
+	var out []turn
+	for _, t := range d.turns {
+		switch {
+		case !empty(t):
+			out = append(out, t)
+		case t.role == llm.RoleUser && t.index == len(d.req.Messages)-1:
+			d.refuse(llm.ErrInvalidRequest, location{list: "messages", i: t.index}, "", "blank, or nothing that can be sent to Bedrock: ask something")
+		default:
+			d.changed(llm.WarningDropped, t, "", "left out: nothing in it can be sent")
 		}
-		if t.role == llm.RoleUser && t.index == len(d.req.Messages)-1 {
-			d.refuse(llm.ErrInvalidRequest, t, "content", "nothing in the last message can be sent to Bedrock, such as blank text: ask something")
-			return false
-		}
-		d.changed(llm.WarningDropped, t, "", "left out: nothing in it can be sent")
-		return true
-	})
+	}
+	d.turns = out
 }
 
 // String is the path of a turn's message.
-func (t turn) String() string { return location{"messages", t.index, -1}.String() }
+func (t turn) String() string { return location{list: "messages", i: t.index, j: -1}.String() }
 
 func blank(s string) bool { return strings.TrimSpace(s) == "" }

@@ -1,6 +1,7 @@
 package bedrock
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,9 +13,9 @@ import (
 // refusedMedia refuses what the family does not read: without it the question would be
 // another one.
 func refusedMedia(d *draft) {
-	check := func(part llm.Part, at location, field string) {
+	check := func(part llm.Part, at location) {
 		if why := d.profile.refuses(part); why != "" {
-			d.refuse(llm.ErrUnsupported, at, field, "%s", why)
+			d.refuse(llm.ErrUnsupported, at, "", "%s", why)
 		}
 	}
 	for _, t := range d.turns {
@@ -22,10 +23,10 @@ func refusedMedia(d *draft) {
 			continue // left out below
 		}
 		for _, it := range t.items {
-			check(it.part, it.at, "")
+			check(it.part, it.at)
 			if r, ok := it.part.(*llm.ToolResultPart); ok {
 				for i, c := range r.Content {
-					check(c, it.at, fmt.Sprintf("content[%d]", i))
+					check(c, it.within(i))
 				}
 			}
 		}
@@ -37,23 +38,42 @@ func (p *Profile) refuses(part llm.Part) string {
 	no, what, uri := false, "", ""
 	switch part := part.(type) {
 	case *llm.DocumentPart:
-		no, what, uri = p.NoDocuments, "documents", part.URI
+		uri = part.URI
 	case *llm.MediaPart:
 		uri = part.URI
-		switch kind, _, _ := strings.Cut(mediaTypeOf(part.MediaType, part.Data), "/"); kind {
-		case "image":
-			no, what = p.NoImages, "images"
-		case "video":
-			no, what = p.NoVideo, "video"
-		case "audio":
-			no, what = p.NoAudio, "audio"
-		}
+	}
+	switch blockKind(part) {
+	case "document":
+		no, what = p.NoDocuments, "documents"
+	case "image":
+		no, what = p.NoImages, "images"
+	case "video":
+		no, what = p.NoVideo, "video"
+	case "audio":
+		no, what = p.NoAudio, "audio"
 	}
 	switch {
 	case no:
 		return "the model takes no " + what
 	case uri != "" && p.NoS3:
 		return "the model takes no S3 URIs: send the bytes instead"
+	}
+	return ""
+}
+
+// blockKind is the kind of block that media or a document becomes: "image", "video",
+// "audio" or "document".
+func blockKind(part llm.Part) string {
+	switch p := part.(type) {
+	case *llm.DocumentPart:
+		return "document"
+	case *llm.MediaPart:
+		kind, _, _ := strings.Cut(mediaTypeOf(p.MediaType, p.Data), "/")
+		return kind
+	case *llm.ProviderPart:
+		if p.Provider == Provider {
+			return p.Kind
+		}
 	}
 	return ""
 }
@@ -81,15 +101,6 @@ func assistantMedia(d *draft) {
 	})
 }
 
-func isImage(p llm.Part) bool {
-	m, ok := p.(*llm.MediaPart)
-	return ok && strings.HasPrefix(mediaTypeOf(m.MediaType, m.Data), "image/")
-}
-
-func isVideo(p *llm.MediaPart) bool {
-	return strings.HasPrefix(mediaTypeOf(p.MediaType, p.Data), "video/")
-}
-
 // maxDocumentName is the length of a document's name, in characters.
 // Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_DocumentBlock.html
 const maxDocumentName = 200
@@ -98,42 +109,38 @@ const maxDocumentName = 200
 // a text beside documents that have none.
 func documentNames(d *draft) {
 	taken := make(map[string]bool)
-	rename := func(p *llm.DocumentPart) (*llm.DocumentPart, string) {
-		name, why := safeDocumentName(p.Name), "characters, spaces or a length that Bedrock refuses are replaced"
+	rename := func(p llm.Part) (llm.Part, string) {
+		was := documentName(p)
+		name, why := safeDocumentName(was), "characters, spaces or a length that Bedrock refuses are replaced"
 		if taken[name] {
 			why = "a name that another document has gets a number"
 		}
 		for n := 2; taken[name]; n++ {
 			suffix := fmt.Sprintf(" (%d)", n)
-			base := safeDocumentName(p.Name)
+			base := safeDocumentName(was)
 			name = strings.TrimSpace(base[:min(len(base), maxDocumentName-len(suffix))]) + suffix
 		}
 		taken[name] = true
-		if name == p.Name {
+		if name == was {
 			return p, ""
 		}
-		mended := *p
-		mended.Name = name
-		return &mended, why
+		return renamed(p, name), why
 	}
 	d.edit(documents|results, func(t *turn, it item) ([]item, bool) {
-		switch p := it.part.(type) {
-		case *llm.DocumentPart:
-			now, why := rename(p)
-			if now == p {
-				return nil, false
-			}
-			d.changed(llm.WarningRepaired, it.at, "name", "%s", why)
-			return it.with(now), true
-		case *llm.ToolResultPart:
-			return d.editResult(it, p, func(c llm.Part) (llm.Part, string) {
-				if doc, ok := c.(*llm.DocumentPart); ok {
-					return rename(doc)
+		if p, ok := it.part.(*llm.ToolResultPart); ok {
+			return d.editResult(it, p, func(c llm.Part, _ location) (llm.Part, string) {
+				if kindOf(c) == documents {
+					return rename(c)
 				}
 				return c, ""
 			})
 		}
-		return nil, false
+		now, why := rename(it.part)
+		if why == "" {
+			return nil, false
+		}
+		d.changed(llm.WarningRepaired, it.at, "name", "%s", why)
+		return it.with(now), true
 	})
 	for i := range d.turns {
 		t := &d.turns[i]
@@ -142,6 +149,35 @@ func documentNames(d *draft) {
 			t.items = slices.Insert(slices.Clone(t.items), at, item{part: llm.Text(filler), at: t.items[at].at})
 		}
 	}
+}
+
+// documentName is the name of a document, of the neutral kind or Bedrock's.
+func documentName(part llm.Part) string {
+	switch p := part.(type) {
+	case *llm.DocumentPart:
+		return p.Name
+	case *llm.ProviderPart:
+		return string(dataOf(p).get("name").appendString(nil))
+	}
+	return ""
+}
+
+// renamed is the same document with another name.
+func renamed(part llm.Part, name string) llm.Part {
+	switch p := part.(type) {
+	case *llm.DocumentPart:
+		mended := *p
+		mended.Name = name
+		return &mended
+	case *llm.ProviderPart:
+		members := make(map[string]json.RawMessage)
+		_ = json.Unmarshal(p.Data, &members) // valid JSON; what is no object gets refused with its path
+		members["name"], _ = json.Marshal(name)
+		mended := *p
+		mended.Data, _ = json.Marshal(members)
+		return &mended
+	}
+	return part
 }
 
 // isPlainText says whether a part becomes a text block; with citations it does not.
@@ -161,7 +197,7 @@ func mediaLimits(d *draft) {
 	for _, t := range d.turns {
 		images, docs := 0, 0
 		for _, it := range t.items {
-			if isImage(it.part) {
+			if blockKind(it.part) == "image" {
 				images++
 			}
 			if kindOf(it.part) == documents {

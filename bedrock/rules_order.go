@@ -1,7 +1,6 @@
 package bedrock
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"unicode"
@@ -39,7 +38,7 @@ func noSystemPrompt(d *draft) {
 func systemMessages(d *draft) {
 	lead := 0
 	for lead < len(d.turns) && d.turns[lead].role == llm.RoleSystem {
-		if holds(d.turns[lead].items, ^(text | cachePoints)) {
+		if slices.ContainsFunc(d.turns[lead].items, func(it item) bool { return !inSystem(it.part) }) {
 			break
 		}
 		d.changed(llm.WarningRepaired, d.turns[lead], "", "it joins the system prompt")
@@ -54,12 +53,18 @@ func systemMessages(d *draft) {
 			continue
 		}
 		if changesTools(t) {
-			d.refuse(llm.ErrUnsupported, t, "", "the model takes no system messages here, and no other can change the tools")
+			d.refuse(llm.ErrUnsupported, t, "", "the model takes no system messages here, and no other can change the tools: Profile.SystemMessages says that it does")
 			return
 		}
 		d.changed(llm.WarningDowngraded, t, "role", "the model takes no system message here: it becomes a user message")
 		d.turns[i].role = llm.RoleUser
 	}
+}
+
+// inSystem says whether a part may stand in the system prompt.
+func inSystem(part llm.Part) bool {
+	p, ok := part.(*llm.ProviderPart)
+	return kindOf(part)&(text|cachePoints) != 0 || ok && p.Kind == guardContent
 }
 
 // changesTools says whether a system message adds or removes tools, which no other
@@ -73,9 +78,11 @@ func changesTools(t turn) bool {
 
 // alternate makes one message of those that follow each other with the same role.
 func alternate(d *draft) {
-	var out []turn
+	var out []turn // nil until two are joined
+	own := false   // the items of the last of them may be appended to
 	for i, t := range d.turns {
 		if i == 0 || d.turns[i-1].role != t.role {
+			own = false
 			if out != nil {
 				out = append(out, t)
 			}
@@ -86,7 +93,10 @@ func alternate(d *draft) {
 		}
 		d.changed(llm.WarningRepaired, t, "", "it joins the message before it, which has the same role")
 		last := &out[len(out)-1]
-		last.items = slices.Concat(last.items, t.items)
+		if !own {
+			last.items, own = slices.Clone(last.items), true
+		}
+		last.items = append(last.items, t.items...)
 	}
 	if out != nil {
 		d.turns = out
@@ -142,9 +152,7 @@ func nativeCallID(part llm.Part) string {
 	if !ok || p.Kind != "toolUse" {
 		return ""
 	}
-	var use struct{ ToolUseID string }
-	_ = json.Unmarshal(p.Data, &use) // it was read before
-	return use.ToolUseID
+	return string(dataOf(p).get("toolUseId"))
 }
 
 // paired says whether a message begins with the results of the calls in the message
@@ -187,7 +195,7 @@ func (d *draft) answerCalls(t *turn, open []*llm.ToolCallPart) {
 			answers = append(answers, it)
 		}
 	}
-	at := location{"messages", t.index, -1}
+	at := location{list: "messages", i: t.index, j: -1}
 	for _, c := range open {
 		if !done[c.ID] {
 			done[c.ID] = true
@@ -228,16 +236,19 @@ func besideResults(d *draft) {
 		case text:
 			return d.profile.BesideToolResult == BesideText
 		case media:
-			return d.profile.BesideToolResult == BesideText && isImage(it.part)
+			return d.profile.BesideToolResult == BesideText && blockKind(it.part) == "image"
 		case native:
 			p, ok := it.part.(*llm.ProviderPart)
 			return ok && p.Kind == guardContent && d.profile.BesideToolResult == BesideText
 		}
 		return false
 	}
-	for i := 0; i < len(d.turns); i++ {
-		t := d.turns[i]
+	var out []turn // nil until one is split
+	for i, t := range d.turns {
 		if t.role != llm.RoleUser || !holds(t.items, results) || !slices.ContainsFunc(t.items, func(it item) bool { return !stays(it) }) {
+			if out != nil {
+				out = append(out, t)
+			}
 			continue
 		}
 		var beside, rest []item
@@ -249,9 +260,14 @@ func besideResults(d *draft) {
 				rest = append(rest, it)
 			}
 		}
+		if out == nil {
+			out = append(make([]turn, 0, len(d.turns)+2), d.turns[:i]...)
+		}
 		between := turn{llm.RoleAssistant, t.index, []item{{part: llm.Text(filler), at: rest[0].at}}}
-		d.turns = slices.Concat(d.turns[:i], []turn{{t.role, t.index, beside}, between, {t.role, t.index, rest}}, d.turns[i+1:])
-		i += 2
+		out = append(out, turn{t.role, t.index, beside}, between, turn{t.role, t.index, rest})
+	}
+	if out != nil {
+		d.turns = out
 	}
 }
 
@@ -261,7 +277,7 @@ func firstMessage(d *draft) {
 		d.refuse(llm.ErrInvalidRequest, nil, "messages", "empty, or with nothing that can be sent: add a user message")
 	case len(d.turns) > 0 && d.turns[0].role == llm.RoleAssistant && !d.profile.LeadingAssistant && !isPrompt(d.modelID):
 		d.changed(llm.WarningRepaired, d.turns[0], "", "a user message is put before it, since the model wants to be asked first")
-		first := turn{llm.RoleUser, 0, []item{{part: llm.Text(filler), at: location{"messages", 0, -1}}}}
+		first := turn{llm.RoleUser, 0, []item{{part: llm.Text(filler), at: location{list: "messages", j: -1}}}}
 		d.turns = slices.Insert(slices.Clone(d.turns), 0, first)
 	}
 }
@@ -276,6 +292,9 @@ func lastMessage(d *draft) {
 		return
 	}
 	last := len(t.items) - 1
+	for last > 0 && kindOf(t.items[last].part) == cachePoints {
+		last--
+	}
 	if p, ok := t.items[last].part.(*llm.TextPart); ok && p.Text != strings.TrimRightFunc(p.Text, unicode.IsSpace) {
 		d.changed(llm.WarningRepaired, t.items[last].at, "text", "white space at the end of the last message is cut")
 		mended := *p

@@ -1,6 +1,8 @@
 package bedrock
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
 
 	"github.com/parley-sdk/parley/llm"
@@ -10,8 +12,13 @@ import (
 // model is made to call it, or where it cannot be made, asked to.
 func structuredOutput(d *draft) {
 	o, p := d.req.Output, d.profile
-	if o == nil || p.StructuredOutput || isPrompt(d.modelID) {
+	if o == nil || isPrompt(d.modelID) {
 		return
+	}
+	if p.StructuredOutput {
+		if _, _, ok := strictSchema(o.Schema); ok {
+			return
+		}
 	}
 	if p.NoTools {
 		d.warn("output", "the model has no structured output and no tools: it is asked in words")
@@ -19,11 +26,14 @@ func structuredOutput(d *draft) {
 		d.req.Output = nil
 		return
 	}
-	if doc, _ := parse(o.Schema); string(doc.get("type")) != `"object"` {
-		d.refuse(llm.ErrUnsupported, nil, "output.schema.type", "the model has no structured output, and a tool in its place takes objects only")
+	schema := o.Schema
+	if doc := value(bytes.TrimSpace(schema)); len(doc.get("type")) == 0 && doc.get("$ref").isNull() {
+		schema = withMember(schema, "type", json.RawMessage(`"object"`)) // as the tool takes
+	} else if string(doc.get("type")) != `"object"` {
+		d.refuse(llm.ErrUnsupported, nil, "output.schema.type", "the model has no structured output for this schema, and a tool in its place takes objects only")
 		return
 	}
-	d.warn("output", "the model has no structured output: a tool takes the document")
+	d.warn("output", "the model has no structured output, or none for this schema: a tool takes the document")
 	d.answer = safeName(o.Name)
 	if o.Name == "" {
 		d.answer = "answer"
@@ -31,13 +41,15 @@ func structuredOutput(d *draft) {
 	for slices.ContainsFunc(d.req.Tools, func(t llm.Tool) bool { return t.Name == d.answer }) {
 		d.answer = safeName(d.answer + "_")
 	}
-	t := llm.Tool{Name: d.answer, Description: o.Description, Schema: o.Schema}
+	t := llm.Tool{Name: d.answer, Description: o.Description, Schema: schema}
 	if t.Description == "" {
 		t.Description = "Takes the answer. Call it once, when the answer is ready."
 	}
 	alone := len(d.req.Tools) == 0
 	d.req.Tools = append(slices.Clone(d.req.Tools), t)
-	free := p.ForcedToolWithReasoning || d.req.Reasoning == nil && !p.ReasoningOn
+	d.has |= tools
+	d.req.Output = nil
+	free := p.ForcedToolWithReasoning || !d.reasons
 	switch {
 	case d.req.ToolChoice.Mode == llm.ToolChoiceAny || d.req.ToolChoice.Mode == llm.ToolChoiceTool:
 	case free && alone && p.ToolChoiceTool:
@@ -69,8 +81,8 @@ func (d *draft) instruct(text string) {
 const maxStrictTools = 20
 
 // strictSchemas drops strict where the family has none, and brings schemas into the
-// dialect of strict mode. What a schema loses, answers are still held to: see
-// [call.checkOutput].
+// dialect of strict mode. What the schema of the output loses, the answer is still held
+// to: see [call.checkOutput].
 func strictSchemas(d *draft) {
 	strict := 0
 	for i, t := range d.req.Tools {
@@ -83,7 +95,11 @@ func strictSchemas(d *draft) {
 		if len(schema) == 0 {
 			schema = emptySchema
 		}
-		switch schema, changed := strictSchema(schema); {
+		switch schema, changed, ok := strictSchema(schema); {
+		case !ok && d.profile.StrictTools:
+			d.changed(llm.WarningDropped, at, "strict", "strict tools take no objects with properties of any name")
+			d.ownTools()
+			d.req.Tools[i].Strict = false
 		case !d.profile.StrictTools:
 			d.changed(llm.WarningDropped, at, "strict", "the model has no strict tools")
 			d.ownTools()
@@ -100,8 +116,8 @@ func strictSchemas(d *draft) {
 			d.req.Tools[i].Schema = schema
 		}
 	}
-	if o := d.req.Output; o != nil && d.answer == "" {
-		if schema, changed := strictSchema(o.Schema); changed {
+	if o := d.req.Output; o != nil {
+		if schema, changed, _ := strictSchema(o.Schema); changed {
 			d.changed(llm.WarningRepaired, nil, "output.schema", "brought into the dialect of structured output; the answer is held to the whole schema")
 			own := *o
 			own.Schema = schema

@@ -1,6 +1,7 @@
 package bedrock
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -18,10 +19,24 @@ type field struct {
 	value json.RawMessage
 }
 
-// set adds a parameter of the model.
-func (d *draft) set(path string, v any) {
+// set adds a parameter of the model, for a field of the request. What the application
+// has set itself stands.
+func (d *draft) set(path string, v any, of string) {
+	key, inner, nested := strings.Cut(path, ".")
+	if own := d.own(key); own != nil && !(nested && own[0] == '{' && len(own.get(inner)) == 0) {
+		d.changed(llm.WarningDropped, nil, of, "the additional fields of the options say it already")
+		return
+	}
 	raw, _ := json.Marshal(v) // maps of strings and numbers always marshal
 	d.fields = append(d.fields, field{path, raw})
+}
+
+// own is what the application has set of a parameter itself, or nil.
+func (d *draft) own(key string) value {
+	if d.options == nil || !json.Valid(d.options.AdditionalFields) {
+		return nil // the encoder says so
+	}
+	return value(bytes.TrimSpace(d.options.AdditionalFields)).get(key)
 }
 
 // storedPrompts drops what only tunes, and refuses what the prompt has of its own.
@@ -66,10 +81,6 @@ func samplingParameters(d *draft) {
 		drop("top_p", why, r.TopP != nil, func() { r.TopP = nil })
 		drop("top_k", why, r.TopK != nil, func() { r.TopK = nil })
 	}
-	if t := r.Temperature; t != nil && *t > 1 {
-		d.changed(llm.WarningClamped, nil, "temperature", "lowered to 1, the most that Bedrock takes")
-		r.Temperature = new(1.0)
-	}
 	switch {
 	case p.Sampling == SamplingNone:
 		all("the model takes no sampling parameters")
@@ -78,6 +89,10 @@ func samplingParameters(d *draft) {
 	case p.Sampling == SamplingOne && r.Temperature != nil:
 		drop("top_p", "the model takes the temperature or top_p, and not both", r.TopP != nil, func() { r.TopP = nil })
 	}
+	if t := r.Temperature; t != nil && *t > 1 {
+		d.changed(llm.WarningClamped, nil, "temperature", "lowered to 1, the most that Bedrock takes")
+		r.Temperature = new(1.0)
+	}
 	if r.TopK == nil {
 		return
 	}
@@ -85,7 +100,7 @@ func samplingParameters(d *draft) {
 		drop("top_k", "Converse has no such field, and the profile names none of the model's", true, func() { r.TopK = nil })
 		return
 	}
-	d.set(p.TopKField, *r.TopK)
+	d.set(p.TopKField, *r.TopK, "top_k")
 }
 
 func maxTokens(d *draft) {
@@ -100,7 +115,7 @@ func stopSequences(d *draft) {
 		return
 	}
 	p := d.profile
-	if p.StopSequences == 0 {
+	if p.MaxStopSequences == 0 {
 		d.changed(llm.WarningDropped, nil, "stop_sequences", "the model is not known to take any")
 		d.req.StopSequences = nil
 		return
@@ -113,8 +128,8 @@ func stopSequences(d *draft) {
 			why = "empty"
 		case p.StopSequenceLength > 0 && utf8.RuneCountInString(s) > p.StopSequenceLength:
 			why = fmt.Sprintf("longer than the %d characters that the model takes", p.StopSequenceLength)
-		case len(out) == p.StopSequences:
-			why = fmt.Sprintf("the model takes %d at most", p.StopSequences)
+		case len(out) == p.MaxStopSequences:
+			why = fmt.Sprintf("the model takes %d at most", p.MaxStopSequences)
 		default:
 			out = append(out, s)
 			continue

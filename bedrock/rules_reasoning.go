@@ -25,20 +25,23 @@ var budgets = []struct {
 // effortsByRank are all efforts of all families.
 var effortsByRank = []string{"between_tools", llm.EffortLow, llm.EffortMedium, llm.EffortHigh, "xhigh", llm.EffortMax}
 
+// minAnswer is the least that is left for the answer beside a budget.
+const minAnswer = 256
+
 // reasoningParameters asks for reasoning in the family's way.
 func reasoningParameters(d *draft) {
 	r, p := d.req.Reasoning, d.profile
-	d.reasons = p.ReasoningOn
+	d.reasons = p.reasonsUnasked()
 	if own, on := d.ownReasoning(); own {
 		d.reasons = on
 		if r != nil {
-			d.changed(llm.WarningDropped, nil, "reasoning", "the additional fields of the options say it already")
+			d.changed(llm.WarningDropped, nil, "reasoning", "the options say it already")
 		}
 		return
 	}
 	asked := r != nil && r.Effort != llm.EffortNone
-	if forced(d.req.ToolChoice) && !p.ForcedToolWithReasoning && (asked || p.ReasoningOn) {
-		if p.ReasoningOn && !p.canStopReasoning() {
+	if forced(d.req.ToolChoice) && !p.ForcedToolWithReasoning && (asked && p.Reasoning != ReasoningNone || d.reasons) {
+		if p.AlwaysReasons || d.reasons && !p.canStopReasoning() {
 			d.refuse(llm.ErrUnsupported, nil, "tool_choice", "the model always reasons, and cannot be forced to call a tool while it does")
 			return
 		}
@@ -53,22 +56,7 @@ func reasoningParameters(d *draft) {
 		d.reasoningOff()
 		return
 	}
-	why := ""
-	switch {
-	case p.Reasoning == ReasoningNone && p.ReasoningOn:
-		why = "the model always reasons, and takes no effort"
-	case p.Reasoning == ReasoningNone && p.Family == "":
-		why = "whether this model reasons is not known: set Options.Profile, as with ProfileFor the id of its foundation model"
-	case p.Reasoning == ReasoningNone:
-		why = "the model does not reason on request"
-	case p.Reasoning == ReasoningBudget && d.unledCalls():
-		why = "the calls that are being answered came without signed reasoning before them"
-	case p.Reasoning == ReasoningBudget && len(d.turns) > 0 && d.turns[len(d.turns)-1].role == llm.RoleAssistant:
-		why = "the model does not reason where it continues a message of its own"
-	case p.Reasoning == ReasoningBudget && d.req.MaxTokens > 0 && d.req.MaxTokens <= minBudget:
-		why = "max_tokens leaves no room for the least budget, 1024"
-	}
-	if why != "" {
+	if why := d.cannotReason(); why != "" {
 		d.changed(llm.WarningDropped, nil, "reasoning", "%s", why)
 		return
 	}
@@ -77,59 +65,71 @@ func reasoningParameters(d *draft) {
 	case ReasoningBudget:
 		d.budget(r)
 	case ReasoningAdaptive:
-		d.set("thinking", map[string]any{"type": "adaptive"})
-		if e := d.effort(r, ""); e != "" {
-			d.set("output_config.effort", e)
-			d.noMaxTokens(e)
-		}
+		d.set("thinking", map[string]any{"type": "adaptive"}, "reasoning")
+		d.setEffort("output_config.effort", d.effort(r, ""))
 	case ReasoningNova:
 		e := d.effort(r, llm.EffortMedium)
-		d.set("reasoningConfig", map[string]any{"type": "enabled", "maxReasoningEffort": e})
+		d.set("reasoningConfig", map[string]any{"type": "enabled", "maxReasoningEffort": e}, "reasoning")
 		d.noMaxTokens(e)
 	case ReasoningEffort:
 		def := ""
-		if !p.ReasoningOn {
-			def = llm.EffortHigh
+		if !d.profile.AlwaysReasons {
+			def = llm.EffortHigh // without one it would not
 		}
-		if e := d.effort(r, def); e != "" {
-			d.set("reasoning_effort", e)
-			d.noMaxTokens(e)
-		}
+		d.setEffort("reasoning_effort", d.effort(r, def))
 	}
 }
 
-// noMaxTokens drops MaxTokens where the family takes none at that effort.
-func (d *draft) noMaxTokens(effort string) {
-	if effort == llm.EffortHigh && d.profile.NoMaxTokensAtHigh && d.req.MaxTokens > 0 {
-		d.changed(llm.WarningDropped, nil, "max_tokens", "the model takes none at effort high")
-		d.req.MaxTokens = 0
+// cannotReason says why the model cannot be asked to reason here, if so.
+func (d *draft) cannotReason() string {
+	p := d.profile
+	switch {
+	case p.Reasoning == ReasoningNone && p.AlwaysReasons:
+		return "the model always reasons, and takes no effort"
+	case p.Reasoning == ReasoningNone && p.Family == "":
+		return "whether this model reasons is not known: set Options.Profile, as with ProfileFor the id of its foundation model"
+	case p.Reasoning == ReasoningNone:
+		return "the model does not reason on request"
+	case p.Reasoning != ReasoningBudget:
+		return ""
+	case d.unledCalls():
+		return "the calls that are being answered came without signed reasoning before them"
+	case len(d.turns) > 0 && d.turns[len(d.turns)-1].role == llm.RoleAssistant:
+		return "the model does not reason where it continues a message of its own"
+	case d.req.MaxTokens > 0 && d.req.MaxTokens < minBudget+minAnswer:
+		return "max_tokens leaves no room for the least budget, 1024"
 	}
+	return ""
 }
 
-// ownReasoning says whether the application asks for reasoning in the additional
-// fields, and whether it turns it on.
+// ownReasoning says whether the application asks for reasoning in the options, and
+// whether the model then reasons.
 func (d *draft) ownReasoning() (own, on bool) {
-	if d.options == nil {
-		return false, false
-	}
-	doc, _ := parse(d.options.AdditionalFields)
 	for _, key := range []string{"thinking", "reasoningConfig"} {
-		if v := doc.get(key); !v.isNull() {
+		if v := d.own(key); !v.isNull() {
 			return true, string(v.get("type")) != `"disabled"`
 		}
 	}
-	return !doc.get("reasoning_effort").isNull() || !doc.get("reasoning_config").isNull(), true
+	for _, key := range []string{"reasoning_effort", "reasoning_config"} {
+		if v := d.own(key); !v.isNull() {
+			return true, string(v) != `"none"`
+		}
+	}
+	return d.options != nil && d.options.Effort != "", d.reasons
 }
+
+// reasonsUnasked says whether the model reasons where nothing is said of it.
+func (p *Profile) reasonsUnasked() bool { return p.ReasonsByDefault || p.AlwaysReasons }
 
 // canStopReasoning says whether there is a switch to turn reasoning off.
 func (p *Profile) canStopReasoning() bool {
-	return p.ReasoningOff && p.Reasoning != ReasoningNone && p.Reasoning != ReasoningEffort
+	return p.ReasonsByDefault && !p.AlwaysReasons && p.Reasoning != ReasoningNone && p.Reasoning != ReasoningEffort
 }
 
 func (d *draft) reasoningOff() {
 	p := d.profile
 	switch {
-	case !p.ReasoningOn:
+	case !p.reasonsUnasked():
 		return // so it is
 	case !p.canStopReasoning():
 		d.changed(llm.WarningDropped, nil, "reasoning", "the model always reasons")
@@ -138,9 +138,9 @@ func (d *draft) reasoningOff() {
 	d.reasons = false
 	switch p.Reasoning {
 	case ReasoningBudget, ReasoningAdaptive:
-		d.set("thinking", map[string]any{"type": "disabled"})
+		d.set("thinking", map[string]any{"type": "disabled"}, "reasoning")
 	case ReasoningNova:
-		d.set("reasoningConfig", map[string]any{"type": "disabled"})
+		d.set("reasoningConfig", map[string]any{"type": "disabled"}, "reasoning")
 	}
 }
 
@@ -154,6 +154,8 @@ func (d *draft) budget(r *llm.Reasoning) {
 				n = b.tokens
 			}
 		}
+	} else if r.Effort != "" {
+		d.changed(llm.WarningDropped, nil, "reasoning.effort", "the model takes a budget, and no effort")
 	}
 	if n < minBudget {
 		d.changed(llm.WarningClamped, nil, "reasoning.budget_tokens", "raised to the least that there is, %d", minBudget)
@@ -164,46 +166,75 @@ func (d *draft) budget(r *llm.Reasoning) {
 		if most := d.profile.MaxOutputTokens; most > 0 {
 			d.req.MaxTokens = min(d.req.MaxTokens, most)
 		}
-		d.changed(llm.WarningRepaired, nil, "max_tokens", "set to %d, since it must be greater than the budget of reasoning", d.req.MaxTokens)
+		d.warn("max_tokens", "set to %d, since it must be greater than the budget of reasoning", d.req.MaxTokens)
 	} else if r.BudgetTokens == 0 {
 		n = min(n, max(d.req.MaxTokens/2, minBudget)) // ours leaves room for the answer
 	}
-	if most := d.req.MaxTokens - 1; n > most {
+	if most := d.req.MaxTokens - minAnswer; n > most {
 		d.changed(llm.WarningClamped, nil, "reasoning.budget_tokens", "lowered to %d, since it counts against max_tokens", most)
 		n = most
 	}
-	d.set("thinking", map[string]any{"type": "enabled", "budget_tokens": n})
+	d.set("thinking", map[string]any{"type": "enabled", "budget_tokens": n}, "reasoning")
 }
 
 // effort is the nearest that the family takes, or def where none is asked for.
 func (d *draft) effort(r *llm.Reasoning, def string) string {
 	taken := strings.Fields(d.profile.Efforts)
 	asked := r.Effort
-	if asked == "" && r.BudgetTokens > 0 {
+	switch {
+	case r.BudgetTokens > 0 && asked != "":
+		d.changed(llm.WarningDropped, nil, "reasoning.budget_tokens", "the model takes an effort, and no budget")
+	case r.BudgetTokens > 0:
 		for _, b := range slices.Backward(budgets) {
 			if asked == "" || r.BudgetTokens <= b.tokens {
 				asked = b.effort
 			}
 		}
+		asked = nearest(asked, taken)
 		d.changed(llm.WarningDowngraded, nil, "reasoning.budget_tokens", "the model takes an effort, and no budget: %s", asked)
 	}
-	if asked == "" {
-		asked = def
+	switch {
+	case asked == "":
+		return nearest(def, taken)
+	case slices.Contains(taken, asked):
+		return asked
+	case !slices.Contains(effortsByRank, asked):
+		d.changed(llm.WarningDropped, nil, "reasoning.effort", "the model takes %s", strings.Join(taken, ", "))
+		return nearest(def, taken)
 	}
+	d.changed(llm.WarningClamped, nil, "reasoning.effort", "the model takes %s: the nearest is %s", strings.Join(taken, ", "), nearest(asked, taken))
+	return nearest(asked, taken)
+}
+
+// nearest is the highest effort that is not above the one asked for, or else the
+// lowest.
+func nearest(asked string, taken []string) string {
 	if asked == "" || len(taken) == 0 || slices.Contains(taken, asked) {
 		return asked
 	}
-	rank := slices.Index(effortsByRank, asked)
-	nearest := taken[0]
+	rank, best := slices.Index(effortsByRank, asked), taken[0]
 	for _, e := range taken {
 		if slices.Index(effortsByRank, e) <= rank {
-			nearest = e
+			best = e
 		}
 	}
-	if r.Effort != "" {
-		d.changed(llm.WarningClamped, nil, "reasoning.effort", "the model takes %s: the nearest is %s", strings.Join(taken, ", "), nearest)
+	return best
+}
+
+// setEffort asks for an effort; "" leaves it to the model.
+func (d *draft) setEffort(path, effort string) {
+	if effort != "" {
+		d.set(path, effort, "reasoning.effort")
+		d.noMaxTokens(effort)
 	}
-	return nearest
+}
+
+// noMaxTokens drops MaxTokens where the family takes none at that effort.
+func (d *draft) noMaxTokens(effort string) {
+	if effort == llm.EffortHigh && d.profile.NoMaxTokensAtHigh && d.req.MaxTokens > 0 {
+		d.changed(llm.WarningDropped, nil, "max_tokens", "the model takes none at effort high")
+		d.req.MaxTokens = 0
+	}
 }
 
 func forced(c llm.ToolChoice) bool {

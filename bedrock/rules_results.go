@@ -11,50 +11,55 @@ import (
 
 // editResult offers f the parts of a tool result. Where it gives a reason, the part
 // it returns takes the place; nil leaves it out.
-func (d *draft) editResult(it item, p *llm.ToolResultPart, f func(llm.Part) (llm.Part, string)) ([]item, bool) {
+func (d *draft) editResult(it item, p *llm.ToolResultPart, f func(llm.Part, location) (llm.Part, string)) ([]item, bool) {
 	var mended *llm.ToolResultPart
+	var inner []int
 	for i, c := range p.Content {
-		now, why := f(c)
-		if why == "" {
-			if mended != nil {
-				mended.Content = append(mended.Content, c)
-			}
-			continue
-		}
-		d.changed(llm.WarningRepaired, it.at, fmt.Sprintf("content[%d]", i), "%s", why)
-		if mended == nil {
-			mended = new(*p)
+		at := it.within(i)
+		now, why := f(c, at)
+		if why != "" && mended == nil {
+			mended, inner = new(*p), make([]int, i, len(p.Content))
 			mended.Content = slices.Clone(p.Content[:i])
+			for j := range inner {
+				inner[j] = it.within(j).k - 1
+			}
 		}
-		if now != nil {
-			mended.Content = append(mended.Content, now)
+		if why != "" {
+			d.changed(llm.WarningRepaired, at, "", "%s", why)
+		}
+		if mended != nil && now != nil {
+			mended.Content, inner = append(mended.Content, now), append(inner, at.k-1)
 		}
 	}
 	if mended == nil {
 		return nil, false
 	}
-	return it.with(mended), true
+	return []item{{part: mended, at: it.at, inner: inner}}, true
 }
 
-// toolResults brings results into the form that the family takes.
+// toolResults brings results into the form that the family takes. Media that cannot
+// stand in them goes behind the last of a message.
 func toolResults(d *draft) {
+	var after []item // of the message at hand
+	var within *turn
 	d.edit(results, func(t *turn, it item) ([]item, bool) {
 		p := it.part.(*llm.ToolResultPart)
-		if kindsIn(p) == results|text && !p.IsError {
+		if kindsIn(p) == results|text && !p.IsError && len(after) == 0 {
 			return nil, false
 		}
-		var after []item
-		now, changed := d.editResult(it, p, func(c llm.Part) (llm.Part, string) {
-			switch c := c.(type) {
-			case *llm.CachePointPart:
+		if t != within {
+			within, after = t, nil
+		}
+		now, changed := d.editResult(it, p, func(c llm.Part, at location) (llm.Part, string) {
+			switch {
+			case kindOf(c) == cachePoints:
 				return nil, "left out: a cache point cannot stand in a tool result"
-			case *llm.MediaPart, *llm.DocumentPart:
-				if !d.takesInResult(c) {
-					after = append(after, item{part: c, at: it.at})
-					return llm.Text(fmt.Sprintf("(attachment %d follows)", len(after))), "the model takes no such media in a tool result: it goes after it"
-				}
-			case *llm.ProviderPart:
-				return d.nativeInResult(c)
+			case kindOf(c)&(media|documents) != 0 && !d.takesInResult(c):
+				after = append(after, item{part: c, at: at})
+				return llm.Text(fmt.Sprintf("(attachment %d follows the tool results)", len(after))), "the model takes no such media in a tool result: it goes after it"
+			}
+			if p, ok := c.(*llm.ProviderPart); ok {
+				return d.nativeInResult(p)
 			}
 			return c, ""
 		})
@@ -66,17 +71,36 @@ func toolResults(d *draft) {
 			mended := *p
 			mended.IsError = false
 			mended.Content = slices.Insert(slices.Clone(p.Content), 0, llm.Part(llm.Text("error:")))
-			it, changed = item{part: &mended, at: it.at}, true
+			inner := []int{-1}
+			for i := range p.Content {
+				inner = append(inner, it.within(i).k-1)
+			}
+			it, changed = item{part: &mended, at: it.at, inner: inner}, true
 		}
-		return append([]item{it}, after...), changed
+		if len(after) > 0 && lastResult(t, it.at) {
+			return append([]item{it}, after...), true
+		}
+		return []item{it}, changed
 	})
+}
+
+// lastResult says whether a message has no results behind that place.
+func lastResult(t *turn, at location) bool {
+	for _, it := range slices.Backward(t.items) {
+		if kindOf(it.part) == results {
+			return it.at == at
+		}
+	}
+	return true
 }
 
 // nativeInResult is a provider's part within a result.
 func (d *draft) nativeInResult(p *llm.ProviderPart) (llm.Part, string) {
 	switch {
-	case p.Provider != Provider:
-		return nil, "left out: it belongs to another provider"
+	case foreign(p) != "":
+		return nil, foreign(p)
+	case p.Kind == "json" && len(p.Data) == 0:
+		return nil, "left out: it has no data"
 	case p.Kind == "json" && !strings.HasPrefix(strings.TrimSpace(string(p.Data)), "{"):
 		return llm.Text(string(p.Data)), "JSON that is no object is sent as text"
 	case p.Kind == "json" && !d.profile.ToolResultJSON:
@@ -97,6 +121,15 @@ func (d *draft) takesInResult(p llm.Part) bool {
 		return d.profile.ToolResultDocuments
 	case *llm.MediaPart:
 		switch kind, _, _ := strings.Cut(mediaTypeOf(p.MediaType, p.Data), "/"); kind {
+		case "image":
+			return d.profile.ToolResultImages
+		case "video":
+			return d.profile.ToolResultVideo
+		}
+	case *llm.ProviderPart:
+		switch p.Kind {
+		case "document":
+			return d.profile.ToolResultDocuments
 		case "image":
 			return d.profile.ToolResultImages
 		case "video":
@@ -161,16 +194,19 @@ func callAsText(it item, p *llm.ToolCallPart) item {
 func resultAsText(it item, p *llm.ToolResultPart, name string) []item {
 	var said []string
 	var after []item
-	for _, c := range p.Content {
+	for i, c := range p.Content {
 		switch c := c.(type) {
 		case *llm.TextPart:
 			said = append(said, c.Text)
+		case *llm.MediaPart, *llm.DocumentPart:
+			after = append(after, item{part: c, at: it.within(i)})
 		case *llm.ProviderPart:
-			if c.Provider == Provider {
+			switch {
+			case kindOf(c)&(media|documents) != 0:
+				after = append(after, item{part: c, at: it.within(i)})
+			case c.Provider == Provider:
 				said = append(said, string(c.Data))
 			}
-		case *llm.MediaPart, *llm.DocumentPart:
-			after = append(after, item{part: c, at: it.at})
 		}
 	}
 	if p.Name != "" {

@@ -8,25 +8,42 @@ import (
 // strictUnknown are the keywords that strict mode refuses; so is minItems over 1.
 var strictUnknown = []string{"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "maxItems"}
 
-// strictSchema is a schema in the dialect of strict mode, and whether it is another
-// one: every object says that it has no other properties, and bounds of numbers and
-// lists are left out. The order of what is left stays, since models answer in it.
-func strictSchema(schema json.RawMessage) (json.RawMessage, bool) {
+// strictSchema is a schema in the dialect of strict mode: every object says that it
+// has no other properties, and bounds of numbers and lists are left out. The order of
+// what is left stays, since models answer in it. Changed says that it is another schema,
+// and ok is false where the dialect cannot say it: of objects with properties of any
+// name.
+func strictSchema(schema json.RawMessage) (strict json.RawMessage, changed, ok bool) {
 	v, ok := parse(schema)
 	if !ok {
-		return schema, false
+		return schema, false, false
 	}
 	var s strictWriter
 	s.schema(v)
-	if !s.changed {
-		return schema, false
+	if s.open || !s.changed {
+		return schema, false, !s.open
 	}
-	return s.out, true
+	return s.out, true, true
 }
 
 type strictWriter struct {
 	out     []byte
 	changed bool
+	open    bool // there is an object with properties of any name
+}
+
+// isObjectSchema says whether a schema is of objects, or may be.
+func isObjectSchema(v value) bool {
+	kind := v.get("type")
+	if string(kind) == `"object"` {
+		return true
+	}
+	for item := range kind.items() {
+		if string(item) == `"object"` {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *strictWriter) schema(v value) {
@@ -35,7 +52,10 @@ func (s *strictWriter) schema(v value) {
 		return
 	}
 	s.out = append(s.out, '{')
-	closed := string(v.get("type")) != `"object"` || !v.get("additionalProperties").isNull()
+	object, others := isObjectSchema(v), v.get("additionalProperties")
+	if len(others) > 0 && string(others) != "false" || object && v.get("properties").isNull() || !v.get("patternProperties").isNull() {
+		s.open = true
+	}
 	for key, member := range v.fields() {
 		name := string(key)
 		if slices.Contains(strictUnknown, name) || name == "minItems" && string(member) != "0" && string(member) != "1" {
@@ -44,14 +64,9 @@ func (s *strictWriter) schema(v value) {
 		}
 		s.key(name)
 		switch name {
-		case "additionalProperties":
-			if string(member) != "false" && string(v.get("type")) == `"object"` {
-				s.changed, member = true, value("false")
-			}
+		case "items", "not", "if", "then", "else", "contains", "propertyNames":
 			s.schema(member)
-		case "items", "not", "if", "then", "else", "contains":
-			s.schema(member)
-		case "properties", "$defs", "definitions", "patternProperties":
+		case "properties", "$defs", "definitions", "dependentSchemas":
 			s.schemas(member)
 		case "anyOf", "allOf", "oneOf", "prefixItems":
 			s.list(member)
@@ -59,7 +74,7 @@ func (s *strictWriter) schema(v value) {
 			s.out = append(s.out, member...)
 		}
 	}
-	if !closed {
+	if object && len(others) == 0 {
 		s.changed = true
 		s.key("additionalProperties")
 		s.out = append(s.out, "false"...)

@@ -31,7 +31,7 @@ var capable = &Profile{
 	Family: "all", SystemMessages: true, LeadingAssistant: true, AssistantMedia: true, Prefill: true, StreamTools: true,
 	ToolChoiceAny: true, ToolChoiceTool: true, ForcedToolWithReasoning: true, StrictTools: true, StructuredOutput: true,
 	ToolResultStatus: true, ToolResultJSON: true, EmptyToolResult: true, ToolResultImages: true, ToolResultDocuments: true,
-	ToolResultVideo: true, BesideToolResult: BesideAny, UnsignedReasoning: true, SamplingWithReasoning: true, StopSequences: 4,
+	ToolResultVideo: true, BesideToolResult: BesideAny, UnsignedReasoning: true, SamplingWithReasoning: true, MaxStopSequences: 4,
 	CacheSystem: true, CacheMessages: true, CacheTools: true, CacheBesideTools: true, CacheHour: true,
 }
 

@@ -22,7 +22,7 @@ func (c *call) reasons() bool {
 			return true
 		}
 	}
-	return c.profile.ReasoningOn
+	return c.profile.ReasonsByDefault || c.profile.AlwaysReasons
 }
 
 // anthropic says whether the family is asked to reason in Anthropic's fields.
@@ -55,7 +55,7 @@ func thinkingShape(c *call) *exception {
 	budget := thinking.get("budget_tokens")
 	switch how := thinking.get("type").string(); how {
 	case "disabled":
-		if c.profile.ReasoningOn && !c.profile.ReasoningOff {
+		if c.profile.AlwaysReasons {
 			return byModel(`"thinking.type.disabled" is not supported for this model.`)
 		}
 	case "adaptive":
@@ -94,7 +94,7 @@ func novaReasoning(c *call) *exception {
 	case "enabled":
 		ok = c.takesEffort(config.get("maxReasoningEffort").string())
 	case "disabled":
-		ok = c.profile.ReasoningOff || !c.profile.ReasoningOn
+		ok = !c.profile.AlwaysReasons
 	}
 	if !ok {
 		return invalid("The provided reasoning config value is invalid.")

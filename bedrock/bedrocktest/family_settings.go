@@ -98,7 +98,7 @@ func maxTokens(c *call) *exception {
 func stopSequences(c *call) *exception {
 	const constraint = "1 validation error detected: Value at '%s' failed to satisfy constraint: Member must have length less than or equal to %d"
 	stops, at := c.inference("stopSequences"), path{}.key("inferenceConfig").key("stopSequences")
-	most, longest := c.profile.StopSequences, c.profile.StopSequenceLength
+	most, longest := c.profile.MaxStopSequences, c.profile.StopSequenceLength
 	switch {
 	case stops == nil:
 		return nil
