@@ -3,7 +3,6 @@ package bedrock
 import (
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"

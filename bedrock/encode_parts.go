@@ -21,9 +21,6 @@ func (e *encoder) appendBlocks(blocks []types.ContentBlock, p llm.Part) ([]types
 		block = &types.ContentBlockMemberText{Value: p.Text}
 	case *llm.MediaPart:
 		block, err = e.media(p)
-		if f, ok := err.(*fault); ok && f.code == llm.ErrUnsupported && role == llm.RoleAssistant {
-			return blocks, nil // the model's own must not end the conversation
-		}
 	case *llm.DocumentPart:
 		var doc types.DocumentBlock
 		doc, err = e.document(p)

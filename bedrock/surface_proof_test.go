@@ -322,7 +322,7 @@ func TestEveryBlockGoesBack(t *testing.T) {
 		if err := json.Unmarshal(stored, &msg); err != nil {
 			t.Fatal(err)
 		}
-		blocks, err := (&encoder{modelID: "m"}).appendBlocks(nil, llm.RoleAssistant, msg.Content[0])
+		blocks, err := (&encoder{modelID: "m"}).appendBlocks(nil, msg.Content[0])
 		if err != nil || len(blocks) != 1 {
 			t.Errorf("%s: %v, %v", text, blocks, err)
 			continue
