@@ -216,7 +216,7 @@ func TestRefused(t *testing.T) {
 		{"unknown block", ask(&llm.ProviderPart{Provider: bedrock.Provider, Kind: "hologram", Data: raw(`{"SECRET":1}`)}), llm.ErrUnsupported, "messages[0].content[0].kind: unknown to this version"},
 		{"broken block", ask(&llm.ProviderPart{Provider: bedrock.Provider, Kind: "guardContent", Data: raw(`"SECRET"`)}), llm.ErrInvalidRequest, "messages[0].content[0].data: not what Bedrock knows"},
 		{"unknown member", ask(&llm.ProviderPart{Provider: bedrock.Provider, Kind: "guardContent", Data: raw(`{"text":{"text":"x","SECRET":1}}`)}), llm.ErrUnsupported, "messages[0].content[0].data: holds something that this version"},
-		{"nothing left", ask(&llm.ProviderPart{Provider: "q", Kind: "k"}), llm.ErrInvalidRequest, "messages[0].content: nothing in the last message can be sent"},
+		{"nothing left", ask(&llm.ProviderPart{Provider: "q", Kind: "k"}), llm.ErrInvalidRequest, "messages[0].content[0]: blank, or nothing that can be sent"},
 		{"image in system", &llm.Request{System: []llm.Part{llm.Image("image/png", png)}, Messages: ask(llm.Text("x")).Messages}, llm.ErrUnsupported, "system[0]: a *llm.MediaPart cannot stand"},
 		{"block in system", &llm.Request{System: []llm.Part{&llm.ProviderPart{Provider: bedrock.Provider, Kind: "searchResult", Data: raw(`{"source":"s","title":"t","content":[]}`)}}, Messages: ask(llm.Text("x")).Messages}, llm.ErrUnsupported, "system[0]: a *llm.ProviderPart cannot stand"},
 		{"tool of another", with(func(r *llm.Request) {

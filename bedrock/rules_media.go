@@ -82,14 +82,13 @@ func blockKind(part llm.Part) string {
 func assistantMedia(d *draft) {
 	d.edit(media|documents, func(t *turn, it item) ([]item, bool) {
 		why := ""
-		m, isMedia := it.part.(*llm.MediaPart)
 		switch {
 		case t.role != llm.RoleAssistant:
 			return nil, false
 		case !d.profile.AssistantMedia || d.profile.refuses(it.part) != "":
 			why = "the model takes no media back"
-		case isMedia:
-			if _, err := (&encoder{}).media(m); err != nil {
+		default:
+			if _, err := new(encoder).appendBlocks(nil, it.part); err != nil {
 				why = err.Error()
 			}
 		}
