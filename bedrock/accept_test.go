@@ -153,7 +153,7 @@ func (m *maker) parameters(r *llm.Request) {
 		}
 	}
 	if m.chance(4) {
-		r.Output = &llm.OutputFormat{Name: pick(m, "", "animal", "an animal!", "look"), Schema: raw(pick(m, `{"type":"object"}`, `{"type":"array","items":{"type":"integer","minimum":1}}`,
+		r.Output = &llm.OutputFormat{Name: pick(m, "", "animal", "an animal!", "look"), Schema: raw(pick(m, `{"type":"object"}`, `{"type":"array","items":{"type":"integer","minimum":1}}`, `{"$ref":"#"}`, `{"type":"object","properties":{"next":{"$ref":"#"}}}`, `{"type":"object","patternProperties":{"^\\d\"":{}}}`,
 			`{"type":"object","properties":{"n":{"type":"integer","maximum":3},"l":{"type":"array","minItems":2,"items":{"type":"object"}}},"required":["n"]}`, `{}`))}
 	}
 	if m.chance(4) {

@@ -2,7 +2,6 @@ package bedrock
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"reflect"
@@ -26,7 +25,7 @@ type call struct {
 	op       string
 	request  *RequestOptions
 	draft    *draft
-	schema   json.RawMessage   // that the answer must satisfy; nil is none
+	judged   bool              // the answer is held to the schema of the draft, or to being JSON
 	names    map[string]string // of tools, see draft
 	warnings []llm.Warning
 	options  []func(*bedrockruntime.Options)
@@ -56,9 +55,7 @@ func (c *call) encode(ctx context.Context, req *llm.Request) (*bedrockruntime.Co
 	if err := req.Validate(); err != nil {
 		return nil, err
 	}
-	if req.Output != nil {
-		c.schema = req.Output.Schema
-	}
+	c.judged = req.Output != nil
 	if c.draft, err = m.normalize(req, c.request, c.op == "stream"); err != nil {
 		return nil, err
 	}

@@ -3,8 +3,10 @@ package bedrock
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
+	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/parley-sdk/parley/llm"
 )
@@ -26,11 +28,13 @@ type draft struct {
 	warnings []llm.Warning
 	err      error // the first fault
 
-	names   map[string]string // of tools: what was sent, and what the application calls it
-	fields  []field           // of the model, that rules set
-	reasons bool              // the model will reason
-	answer  string            // the tool that takes the document of llm.OutputFormat, if one does
-	unary   bool              // a stream is served from Converse
+	tools   bool                 // the list of tools is the draft's own
+	names   map[string]string    // of tools: what was sent, and what the application calls it
+	fields  []field              // of the model, that rules set
+	reasons bool                 // the model will reason
+	schema  *jsonschema.Resolved // of llm.OutputFormat; nil where there is none, or none that can be checked
+	answer  string               // the tool that takes the document of llm.OutputFormat, if one does
+	unary   bool                 // a stream is served from Converse
 }
 
 // turn is a message.
@@ -214,6 +218,9 @@ func (d *draft) changed(code llm.WarningCode, at fmt.Stringer, field, format str
 	}
 	message := fmt.Sprintf(format, args...)
 	if d.strict {
+		if strings.HasPrefix(path, "metadata.") {
+			path = "metadata" // the key is the application's content
+		}
 		d.refuse(llm.ErrInvalidRequest, nil, path, "%s; strict mode repairs nothing", message)
 		return
 	}

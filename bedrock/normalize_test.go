@@ -129,6 +129,12 @@ func repairs() []repair {
 		{"strict schemas", "open", nil, with(func(r *llm.Request) {
 			r.Tools = []llm.Tool{{Name: "look", Strict: true, Schema: raw(`{"type":"object","properties":{"tags":{"type":"object","additionalProperties":{"type":"string"}}}}`)}}
 		})},
+		{"output schemas", "", nil, with(func(r *llm.Request) {
+			r.Output = &llm.OutputFormat{Schema: raw(`{"type":"object","properties":{"n":{"$ref":"https://example.com/n"}}}`)}
+		})},
+		{"output schemas", "cycle", nil, with(func(r *llm.Request) {
+			r.Output = &llm.OutputFormat{Schema: raw(`{"type":"object","properties":{"n":{"$ref":"#/$defs/a"}},"$defs":{"a":{"anyOf":[{"$ref":"#/$defs/b"}]},"b":{"allOf":[{"$ref":"#/$defs/a"}]}}}`)}
+		})},
 		{"structured output", "open", nil, with(func(r *llm.Request) {
 			r.Output = &llm.OutputFormat{Schema: raw(`{"type":"object","additionalProperties":{"type":"string"}}`)}
 		})},

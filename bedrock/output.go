@@ -57,8 +57,7 @@ func (c *call) takeDocument(r *llm.Response) {
 // checkOutput holds the text of an answer to the schema of the request. An answer that
 // calls tools, or that was refused, is not the document yet.
 func (c *call) checkOutput(text string, stop llm.StopReason) error {
-	schema := c.schema
-	if schema == nil {
+	if !c.judged {
 		return nil
 	}
 	switch stop {
@@ -67,27 +66,20 @@ func (c *call) checkOutput(text string, stop llm.StopReason) error {
 	case llm.StopMaxTokens, llm.StopContextWindow:
 		return &llm.Error{Code: llm.ErrMalformedOutput, Message: "the answer was cut short before the document was whole: raise max_tokens, or ask for less"}
 	}
-	if why := violation(schema, text); why != "" {
+	if why := violation(c.draft.schema, text); why != "" {
 		return &llm.Error{Code: llm.ErrMalformedOutput, Message: why, Retryable: new(true)} // models do better the second time
 	}
 	return nil
 }
 
-// violation says why a text is not JSON that satisfies the schema. It quotes neither.
-func violation(schema json.RawMessage, text string) string {
+// violation says why a text is not JSON that satisfies the schema, or no JSON where there
+// is none. It quotes neither.
+func violation(schema *jsonschema.Resolved, text string) string {
 	var document any
 	if err := json.Unmarshal([]byte(text), &document); err != nil {
 		return "the answer is not JSON, though output asked for it"
 	}
-	var s jsonschema.Schema
-	if err := json.Unmarshal(schema, &s); err != nil {
-		return "" // a dialect that only the model knows
-	}
-	resolved, err := s.Resolve(nil)
-	if err != nil {
-		return ""
-	}
-	if resolved.Validate(document) != nil {
+	if schema != nil && schema.Validate(document) != nil {
 		return "the answer does not satisfy the schema of output"
 	}
 	return ""
@@ -95,7 +87,7 @@ func violation(schema json.RawMessage, text string) string {
 
 // checked is the consumer of a stream, whose end is held to the schema.
 func (c *call) checked(yield func(llm.Event, error) bool, fail func(error) error) func(llm.Event, error) bool {
-	if c.schema == nil {
+	if !c.judged {
 		return yield
 	}
 	var text strings.Builder

@@ -25,7 +25,7 @@ func cachePointPlaces(d *draft) {
 			continue
 		}
 		where, taken := "messages", p.CacheMessages
-		if taken && holds(t.items, calls|results) && !p.CacheBesideTools {
+		if taken && slices.ContainsFunc(t.items, usesTools) && !p.CacheBesideTools {
 			where, taken = "a message with tool calls or results", false
 		}
 		t.items = d.cacheList(t.items, taken, where)
@@ -80,6 +80,12 @@ func (d *draft) cacheList(items []item, taken bool, where string) []item {
 		}
 	}
 	return out
+}
+
+// usesTools says whether a part is a call or a result, also of Bedrock's own.
+func usesTools(it item) bool {
+	p, ok := it.part.(*llm.ProviderPart)
+	return kindOf(it.part)&(calls|results) != 0 || ok && (p.Kind == "toolUse" || p.Kind == "toolResult")
 }
 
 // isLate says whether a cache point cannot follow a part.

@@ -107,16 +107,17 @@ const maxDocumentName = 200
 // documentNames makes names valid and unique, in the order of the documents, and puts
 // a text beside documents that have none.
 func documentNames(d *draft) {
-	taken := make(map[string]bool)
+	taken, numbers := make(map[string]bool), make(map[string]int)
 	rename := func(p llm.Part) (llm.Part, string) {
 		was := documentName(p)
 		name, why := safeDocumentName(was), "characters, spaces or a length that Bedrock refuses are replaced"
 		if taken[name] {
 			why = "a name that another document has gets a number"
 		}
-		for n := 2; taken[name]; n++ {
+		base := name
+		for n := numbers[base] + 2; taken[name]; n++ {
+			numbers[base] = n - 1
 			suffix := fmt.Sprintf(" (%d)", n)
-			base := safeDocumentName(was)
 			name = strings.TrimSpace(base[:min(len(base), maxDocumentName-len(suffix))]) + suffix
 		}
 		taken[name] = true

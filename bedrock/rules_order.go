@@ -23,11 +23,10 @@ func noSystemPrompt(d *draft) {
 		return
 	}
 	d.changed(llm.WarningDowngraded, nil, "system", "the model takes no system prompt: it is put in front of the first user message")
-	first := slices.IndexFunc(d.turns, func(t turn) bool { return t.role == llm.RoleUser })
-	if first < 0 {
-		d.turns = slices.Insert(slices.Clone(d.turns), 0, turn{role: llm.RoleUser, items: d.system})
+	if len(d.turns) > 0 && d.turns[0].role == llm.RoleUser {
+		d.turns[0].items = slices.Concat(d.system, d.turns[0].items)
 	} else {
-		d.turns[first].items = slices.Concat(d.system, d.turns[first].items)
+		d.turns = slices.Insert(slices.Clone(d.turns), 0, turn{role: llm.RoleUser, items: d.system})
 	}
 	d.system = nil
 }
@@ -49,7 +48,8 @@ func systemMessages(d *draft) {
 	defer alternate(d)
 	for i, t := range d.turns {
 		// Between calls and their results there can be no other message.
-		if t.role != llm.RoleSystem || d.profile.SystemMessages && i > 0 && !holds(d.turns[i-1].items, calls) {
+		fits := !slices.ContainsFunc(t.items, func(it item) bool { return !inSystem(it.part) && !changesTools(t) })
+		if t.role != llm.RoleSystem || d.profile.SystemMessages && fits && i > 0 && !holds(d.turns[i-1].items, calls) {
 			continue
 		}
 		if changesTools(t) {
@@ -121,28 +121,37 @@ func pairResults(d *draft) {
 	}
 }
 
-// sameIDs makes text of a call that has the id of one before it in its message.
+// sameIDs makes text of a call that has the id of one before it in its message, and
+// leaves out such a call of Bedrock's own.
 func (d *draft) sameIDs(t *turn) {
-	var ran map[string]bool // calls of Bedrock's own
+	if !holds(t.items, calls|native) {
+		return
+	}
+	seen := make(map[string]bool)
+	own := false // the items may be changed
 	for i, it := range t.items {
-		if id := nativeCallID(it.part); id != "" && ran[id] {
-			d.refuse(llm.ErrInvalidRequest, it.at, "data", "the same toolUseId as another call of the message")
-		} else if id != "" {
-			if ran == nil {
-				ran = make(map[string]bool)
-			}
-			ran[id] = true
+		p, isCall := it.part.(*llm.ToolCallPart)
+		id := nativeCallID(it.part)
+		if isCall {
+			id = p.ID
 		}
-		p, ok := it.part.(*llm.ToolCallPart)
-		if !ok || !slices.ContainsFunc(t.items[:i], func(o item) bool {
-			c, ok := o.part.(*llm.ToolCallPart)
-			return ok && c.ID == p.ID
-		}) {
+		if id == "" || !seen[id] {
+			seen[id] = true
 			continue
 		}
-		d.changed(llm.WarningRepaired, it.at, "", "a second call with the same id becomes text")
-		t.items = slices.Clone(t.items)
-		t.items[i] = callAsText(it, p)
+		if !own {
+			t.items, own = slices.Clone(t.items), true
+		}
+		if isCall {
+			d.changed(llm.WarningRepaired, it.at, "", "a second call with the same id becomes text")
+			t.items[i] = callAsText(it, p)
+			continue
+		}
+		d.changed(llm.WarningDropped, it.at, "", "left out: a second call with the same id")
+		t.items[i] = item{}
+	}
+	if own {
+		t.items = slices.DeleteFunc(t.items, func(it item) bool { return it.part == nil })
 	}
 }
 
@@ -152,7 +161,7 @@ func nativeCallID(part llm.Part) string {
 	if !ok || p.Kind != "toolUse" {
 		return ""
 	}
-	return string(dataOf(p).get("toolUseId"))
+	return string(dataOf(p).get("toolUseId").appendString(nil))
 }
 
 // paired says whether a message begins with the results of the calls in the message

@@ -46,7 +46,7 @@ func structuredOutput(d *draft) {
 		t.Description = "Takes the answer. Call it once, when the answer is ready."
 	}
 	alone := len(d.req.Tools) == 0
-	d.req.Tools = append(slices.Clone(d.req.Tools), t)
+	d.req.Tools, d.tools = append(slices.Clone(d.req.Tools), t), true
 	d.has |= tools
 	d.req.Output = nil
 	free := p.ForcedToolWithReasoning || !d.reasons

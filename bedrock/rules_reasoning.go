@@ -1,6 +1,7 @@
 package bedrock
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -34,6 +35,9 @@ func reasoningParameters(d *draft) {
 	d.reasons = p.reasonsUnasked()
 	if own, on := d.ownReasoning(); own {
 		d.reasons = on
+		if on && forced(d.req.ToolChoice) && !p.ForcedToolWithReasoning {
+			d.refuse(llm.ErrUnsupported, nil, "tool_choice", "the model cannot be forced to call a tool while it reasons, as the options ask it to")
+		}
 		if r != nil {
 			d.changed(llm.WarningDropped, nil, "reasoning", "the options say it already")
 		}
@@ -146,7 +150,7 @@ func (d *draft) reasoningOff() {
 
 // budget asks with a number of tokens, which count against MaxTokens.
 func (d *draft) budget(r *llm.Reasoning) {
-	n := r.BudgetTokens
+	n := min(r.BudgetTokens, math.MaxInt32-answerTokens)
 	if n == 0 {
 		n = defaultBudget
 		for _, b := range budgets {

@@ -2,6 +2,7 @@ package bedrock
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/json"
@@ -28,37 +29,63 @@ func refusedTools(d *draft) {
 // toolNames replaces names that Bedrock refuses, of tools and of calls in the history:
 // models make names up.
 func toolNames(d *draft) {
-	own := func(name, sent string) string {
+	taken := make(map[string]bool, len(d.req.Tools))
+	for _, t := range d.req.Tools {
+		taken[t.Name] = true
+	}
+	sent := make(map[string]string) // for the names that are replaced
+	for i, t := range d.req.Tools {
+		at := location{list: "tools", i: i}
+		switch {
+		case isName(t.Name, maxToolName), t.Provider != "" && t.Name == "":
+			continue
+		case t.Provider != "":
+			d.refuse(llm.ErrInvalidRequest, at, "name", "not a name that Bedrock takes")
+			return
+		}
+		name := safeName(t.Name)
+		for taken[name] {
+			name = safeName(name + "!")
+		}
+		taken[name], sent[t.Name] = true, name
 		if d.names == nil {
 			d.names = make(map[string]string)
 		}
-		d.names[sent] = name
-		return sent
+		d.names[name] = t.Name
+		d.changed(llm.WarningRepaired, at, "name", "another one is sent, since Bedrock refuses its characters or length")
+		d.ownTools()
+		d.req.Tools[i].Name = name
 	}
-	for i, t := range d.req.Tools {
-		if t.Provider == "" && !isName(t.Name, maxToolName) {
-			d.changed(llm.WarningRepaired, location{list: "tools", i: i}, "name", "sent as %s", safeName(t.Name))
-			d.ownTools()
-			d.req.Tools[i].Name = own(t.Name, safeName(t.Name))
+	if name, ok := sent[d.req.ToolChoice.Name]; ok {
+		d.req.ToolChoice.Name = name
+	}
+	d.edit(calls|native, func(t *turn, it item) ([]item, bool) {
+		switch p := it.part.(type) {
+		case *llm.ToolCallPart:
+			if isName(p.Name, maxToolName) {
+				return nil, false
+			}
+			d.changed(llm.WarningRepaired, it.at, "name", "another one is sent, since Bedrock refuses its characters or length")
+			mended := *p
+			mended.Name = cmp.Or(sent[p.Name], safeName(p.Name))
+			return it.with(&mended), true
+		case *llm.ProviderPart:
+			name := string(dataOf(p).get("tool").get("name").appendString(nil))
+			if sent[name] == "" || p.Kind != toolAddition && p.Kind != toolRemoval {
+				return nil, false
+			}
+			return it.with(nativePart(p.Kind, toolReference(sent[name]))), true
 		}
-	}
-	if n := d.req.ToolChoice.Name; n != "" && slices.ContainsFunc(d.req.Tools, func(t llm.Tool) bool { return t.Name == safeName(n) }) {
-		d.req.ToolChoice.Name = safeName(n)
-	}
-	d.edit(calls, func(t *turn, it item) ([]item, bool) {
-		p := it.part.(*llm.ToolCallPart)
-		if isName(p.Name, maxToolName) {
-			return nil, false
-		}
-		d.changed(llm.WarningRepaired, it.at, "name", "sent as %s", safeName(p.Name))
-		mended := *p
-		mended.Name = safeName(p.Name)
-		return it.with(&mended), true
+		return nil, false
 	})
 }
 
 // ownTools makes the list of tools the draft's own.
-func (d *draft) ownTools() { d.req.Tools = slices.Clone(d.req.Tools) }
+func (d *draft) ownTools() {
+	if !d.tools {
+		d.req.Tools, d.tools = slices.Clone(d.req.Tools), true
+	}
+}
 
 // callIDs replaces ids that the family refuses, as those of other providers may be. The
 // same id is always replaced by the same.
@@ -76,7 +103,7 @@ func callIDs(d *draft) {
 		switch p := it.part.(type) {
 		case *llm.ToolCallPart:
 			if id := safe(p.ID); id != p.ID {
-				d.changed(llm.WarningRepaired, it.at, "id", "sent as %s", id)
+				d.changed(llm.WarningRepaired, it.at, "id", "another one is sent, since the model refuses its characters or length")
 				mended := *p
 				mended.ID = id
 				return it.with(&mended), true
@@ -137,7 +164,7 @@ func toolSchemas(d *draft) {
 		at := location{list: "tools", i: i}
 		switch {
 		case string(kind) == `"object"`:
-		case kind.isNull() && doc.get("$ref").isNull():
+		case len(kind) == 0 && doc.get("$ref").isNull():
 			d.changed(llm.WarningRepaired, at, "schema.type", "it says object, as arguments are")
 			d.ownTools()
 			d.req.Tools[i].Schema = withMember(t.Schema, "type", json.RawMessage(`"object"`))

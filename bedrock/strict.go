@@ -111,12 +111,11 @@ func (s *strictWriter) list(v value) {
 	s.out = append(s.out, ']')
 }
 
-// key writes the key of a member, as it stood in the text.
-func (s *strictWriter) key(raw string) {
+// key writes the key of a member.
+func (s *strictWriter) key(name string) {
 	if s.out[len(s.out)-1] != '{' {
 		s.out = append(s.out, ',')
 	}
-	s.out = append(s.out, '"')
-	s.out = append(s.out, raw...)
-	s.out = append(s.out, '"', ':')
+	key, _ := json.Marshal(name) // strings always marshal
+	s.out = append(append(s.out, key...), ':')
 }

@@ -87,7 +87,7 @@ func textDocument(n *node) bool {
 
 func resultStatus(c *call) *exception {
 	for b := range c.toolResults {
-		if b.v.get("status") != nil && !c.profile.ToolResultStatus {
+		if b.v.get("type") == nil && b.v.get("status") != nil && !c.profile.ToolResultStatus {
 			return unsupportedField("status")
 		}
 	}
@@ -96,7 +96,7 @@ func resultStatus(c *call) *exception {
 
 func emptyResult(c *call) *exception {
 	for b := range c.toolResults {
-		if len(b.results()) == 0 && !c.profile.EmptyToolResult {
+		if b.v.get("type") == nil && len(b.results()) == 0 && !c.profile.EmptyToolResult {
 			return invalid("The content field in the ToolResultBlock object at %s.toolResult is empty. "+
 				"Add a ToolResultContentBlock object to the content field and try again.", b.at)
 		}
@@ -107,7 +107,7 @@ func emptyResult(c *call) *exception {
 func jsonResult(c *call) *exception {
 	for b := range c.toolResults {
 		for _, r := range b.results() {
-			if r.kind == "json" && !c.profile.ToolResultJSON {
+			if b.v.get("type") == nil && r.kind == "json" && !c.profile.ToolResultJSON {
 				return unsupportedField("json")
 			}
 		}

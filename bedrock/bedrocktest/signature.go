@@ -117,7 +117,7 @@ func (q *request) signature(secret, scope string, date time.Time, signed []strin
 		q.r.Method,
 		// The path is escaped once more than it was sent: only S3 signs it as it is.
 		strings.ReplaceAll(escape(q.r.URL.EscapedPath()), "%2F", "/"),
-		strings.ReplaceAll(q.r.URL.Query().Encode(), "+", "%20"),
+		q.query(),
 		headers.String(),
 		strings.Join(signed, ";"),
 		hex.EncodeToString(hash[:]),
@@ -128,6 +128,15 @@ func (q *request) signature(secret, scope string, date time.Time, signed []strin
 		key = mac(key, s)
 	}
 	return hex.EncodeToString(mac(key, strings.Join([]string{algorithm, date.Format(dateFormat), scope, hex.EncodeToString(hash[:])}, "\n")))
+}
+
+// query is the query as it is signed: in order, and all of it, well-formed or not.
+func (q *request) query() string {
+	values, err := url.ParseQuery(q.r.URL.RawQuery)
+	if err != nil {
+		return q.r.URL.RawQuery
+	}
+	return strings.ReplaceAll(values.Encode(), "+", "%20")
 }
 
 // header is the value of a header as it is signed. Package net/http keeps two of them
@@ -142,7 +151,7 @@ func (q *request) header(name string) string {
 	values := q.r.Header.Values(name)
 	signed := make([]string, len(values))
 	for i, v := range values {
-		signed[i] = strings.Join(strings.Fields(v), " ")
+		signed[i] = strings.Join(strings.FieldsFunc(v, func(r rune) bool { return r == ' ' }), " ")
 	}
 	return strings.Join(signed, ",")
 }
