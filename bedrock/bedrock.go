@@ -18,11 +18,9 @@ const Provider = "aws.bedrock"
 // Model is an [llm.Model] and an [llm.TokenCounter] on Bedrock's Converse API. It is
 // safe for concurrent use.
 type Model struct {
-	client  *bedrockruntime.Client
+	caller  caller
 	modelID string
 	opts    Options // Profile is set
-	made    bool    // bedrockruntime.New made the client
-	local   bool    // the client cannot reach outside
 
 	uncountable atomic.Bool // the service said that it does not count for this model
 }
@@ -36,31 +34,36 @@ var (
 // foundation model, an inference profile or a stored prompt, or the ARN of any of
 // them. Nothing is checked or sent before the first call.
 func New(client *bedrockruntime.Client, modelID string, opts *Options) *Model {
-	m := &Model{client: client, modelID: modelID}
+	m := &Model{modelID: modelID}
 	if opts != nil {
 		m.opts = *opts
 	}
+	m.caller = newCaller(client, modelID, m.opts.KeepSDKRetries)
 	if m.opts.Profile == nil {
 		m.opts.Profile = ProfileFor(modelID)
 	}
 	m.opts.Profile = new(*m.opts.Profile)
-	if client != nil {
-		o := client.Options()
-		m.made, m.local = complete(&o) == nil, localOnly(o.HTTPClient)
-	}
 	return m
 }
 
+// call begins a call; the model may be nil.
+func (m *Model) call(op string) *call {
+	c := &call{model: m, op: op}
+	if m != nil {
+		c.caller = &m.caller
+	}
+	return c
+}
+
 // usable says why no call can be made, if so.
-func (m *Model) usable() error {
-	switch {
-	case m == nil:
+func (m *Model) usable(ctx context.Context) error {
+	if m == nil {
 		return invalid("", "nil model: make one with New")
-	case m.client == nil:
-		return invalid("", "nil client: make one with bedrockruntime.NewFromConfig, and the model with New")
-	case !m.made:
-		return invalid("", "a client that bedrockruntime.New did not make, or with parts that are nil")
-	case m.modelID == "":
+	}
+	if err := m.caller.usable(ctx, "the model with New"); err != nil {
+		return err
+	}
+	if m.modelID == "" {
 		return invalid("", "empty model id: the Bedrock console lists those of your region")
 	}
 	return nil
@@ -81,7 +84,7 @@ func (m *Model) Info() llm.Info {
 
 // Generate calls Converse.
 func (m *Model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
-	c := &call{model: m, op: "generate"}
+	c := m.call("generate")
 	in, err := c.prepare(ctx, req)
 	if err != nil {
 		return nil, c.fail(ctx, err)
@@ -93,7 +96,7 @@ func (m *Model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, 
 // answer that breaks the schema of the request it returns both.
 func (c *call) converse(ctx context.Context, in *bedrockruntime.ConverseInput) (*llm.Response, error) {
 	defer c.close()
-	if err := send(ctx, c.model.client.Converse, in, c.options); err != nil {
+	if err := send(ctx, c.caller.client.Converse, in, c.options); err != nil {
 		return nil, c.fail(ctx, err)
 	}
 	body, err := c.readBody(maxAnswer)
@@ -134,7 +137,8 @@ func (c *call) whole(ctx context.Context, in *bedrockruntime.ConverseInput, yiel
 // a warning.
 func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
 	return llm.Once(func(yield func(llm.Event, error) bool) {
-		c := &call{model: m, op: "stream"}
+		c := m.call("stream")
+		c.stream = true
 		in, err := c.prepare(ctx, req)
 		if err != nil {
 			yield(nil, c.fail(ctx, err))
@@ -150,7 +154,7 @@ func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 			cancel() // first: closing alone may wait for a peer that does not read
 			c.close()
 		}()
-		if err := send(reading, m.client.ConverseStream, streamInput(in, c.guardrail()), c.options); err != nil {
+		if err := send(reading, c.caller.client.ConverseStream, streamInput(in, c.guardrail()), c.options); err != nil {
 			yield(nil, c.fail(ctx, err))
 			return
 		}

@@ -18,11 +18,53 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
+// caller is what calls go through: the part that a [Model] and a [GuardrailClient]
+// have in common.
+type caller struct {
+	client      *bedrockruntime.Client
+	id          string // of the model or guardrail
+	keepRetries bool
+	made        bool // bedrockruntime.New made the client
+	local       bool // the client cannot reach outside
+}
+
+func newCaller(client *bedrockruntime.Client, id string, keepRetries bool) caller {
+	c := caller{client: client, id: id, keepRetries: keepRetries}
+	if client != nil {
+		o := client.Options()
+		c.made, c.local = complete(&o) == nil, localOnly(o.HTTPClient)
+	}
+	return c
+}
+
+// info is who calls; also of a nil model or guardrail client.
+func (c *caller) info() llm.Info {
+	if c == nil {
+		return llm.Info{Provider: Provider}
+	}
+	return llm.Info{Provider: Provider, Model: c.id}
+}
+
+// usable says why no call can be made, if so, and how to make what makes it.
+func (c *caller) usable(ctx context.Context, maker string) error {
+	switch {
+	case c.client == nil:
+		return invalid("", "nil client: make one with bedrockruntime.NewFromConfig, and %s", maker)
+	case !c.made:
+		return invalid("", "a client that bedrockruntime.New did not make, or with parts that are nil")
+	case ctx == nil:
+		return invalid("", "nil context")
+	}
+	return nil
+}
+
 // call is one call of the service.
 type call struct {
 	exchange
-	model    *Model
-	op       string
+	caller   *caller
+	model    *Model // nil for a guardrail
+	op       string // for errors
+	stream   bool
 	request  *RequestOptions
 	draft    *draft
 	judged   bool              // the answer is held to the schema of the draft, or to being JSON
@@ -44,46 +86,41 @@ func (c *call) prepare(ctx context.Context, req *llm.Request) (*bedrockruntime.C
 
 // encode checks and encodes the request.
 func (c *call) encode(ctx context.Context, req *llm.Request) (*bedrockruntime.ConverseInput, error) {
-	m := c.model
-	if err := c.possible(ctx); err != nil {
+	if err := c.check(ctx, req); err != nil {
 		return nil, err
+	}
+	return c.model.encode(c.draft)
+}
+
+// check checks the request, and makes the draft of it.
+func (c *call) check(ctx context.Context, req *llm.Request) error {
+	if err := c.model.usable(ctx); err != nil {
+		return err
 	}
 	var err error
 	if c.request, _, err = llm.OptionsFor[*RequestOptions](req); err != nil {
-		return nil, err
-	}
-	if err := req.Validate(); err != nil {
-		return nil, err
-	}
-	c.judged = req.Output != nil
-	if c.draft, err = m.normalize(req, c.request, c.op == "stream"); err != nil {
-		return nil, err
-	}
-	c.warnings, c.names = c.draft.warnings, c.draft.names
-	return m.encode(c.draft)
-}
-
-// possible says why the call cannot be made at all, if so.
-func (c *call) possible(ctx context.Context) error {
-	if err := c.model.usable(); err != nil {
 		return err
 	}
-	if ctx == nil {
-		return invalid("", "nil context")
+	if err := req.Validate(); err != nil {
+		return err
 	}
+	c.judged = req.Output != nil
+	if c.draft, err = c.model.normalize(req, c.request, c.stream); err != nil {
+		return err
+	}
+	c.warnings, c.names = c.draft.warnings, c.draft.names
 	return nil
 }
 
 // connect makes ready to send.
 func (c *call) connect() error {
-	m := c.model
+	c.info = c.caller.info()
 	// Before credentials are looked for, too; the exchange asks again.
-	if !m.local {
-		if err := llm.MaySend(m.Info()); err != nil {
+	if !c.caller.local {
+		if err := llm.MaySend(c.info); err != nil {
 			return err
 		}
 	}
-	c.info = m.Info()
 	var err error
 	c.options, err = c.clientOptions()
 	return err
@@ -91,9 +128,8 @@ func (c *call) connect() error {
 
 // clientOptions are the options of the AWS client for this call.
 func (c *call) clientOptions() ([]func(*bedrockruntime.Options), error) {
-	keepRetries := c.model.opts.KeepSDKRetries
 	before := func(o *bedrockruntime.Options) {
-		if !keepRetries {
+		if !c.caller.keepRetries {
 			o.Retryer = aws.NopRetryer{}
 		}
 	}
@@ -114,7 +150,7 @@ func (c *call) clientOptions() ([]func(*bedrockruntime.Options), error) {
 	}
 	// The application's own may leave behind what the SDK panics on. So they are applied
 	// here, and looked at.
-	o := c.model.client.Options()
+	o := c.caller.client.Options()
 	before(&o)
 	for _, f := range c.request.ClientOptions {
 		if f != nil {
@@ -206,7 +242,7 @@ func (c *call) readBody(most int) ([]byte, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(c.body, int64(most)+1))
 	if err == nil && len(body) > most {
-		err = &llm.Error{Code: llm.ErrMalformedOutput, Message: "the answer is larger than any model's"}
+		err = &llm.Error{Code: llm.ErrMalformedOutput, Message: "the answer is larger than any of Bedrock's"}
 	}
 	return body, err
 }

@@ -323,7 +323,7 @@ func TestOddClients(t *testing.T) {
 		}
 	})
 	var none *bedrock.Model
-	if _, err := none.Generate(t.Context(), hello); llm.CodeOf(err) != llm.ErrInvalidRequest {
+	if _, err := none.Generate(t.Context(), hello); llm.CodeOf(err) != llm.ErrInvalidRequest || asError(t, err).Provider != bedrock.Provider {
 		t.Errorf("nil model: %v", err)
 	}
 	var noContext context.Context

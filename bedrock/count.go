@@ -1,6 +1,7 @@
 package bedrock
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -43,16 +44,21 @@ func (m *Model) CountTokens(ctx context.Context, req *llm.Request) (int, error) 
 // A stored prompt is not estimated, since its text is not here: the error of the
 // service is returned.
 func (m *Model) CountTokensDetail(ctx context.Context, req *llm.Request) (TokenCount, error) {
-	c := &call{model: m, op: "count tokens"}
-	in, err := c.encode(ctx, req)
-	if err != nil {
+	c := m.call("count tokens")
+	if err := c.check(ctx, req); err != nil {
 		return TokenCount{}, c.fail(ctx, err)
 	}
 	if m.knownUncountable() {
-		if err := ctx.Err(); err != nil {
+		// Encoded for its faults alone, so that ModifyInput has no part in it.
+		_, err := (&encoder{modelID: m.modelID}).input(c.draft)
+		if err = cmp.Or(err, ctx.Err()); err != nil {
 			return TokenCount{}, c.fail(ctx, err)
 		}
 		return TokenCount{estimate(req), true}, nil
+	}
+	in, err := m.encode(c.draft)
+	if err != nil {
+		return TokenCount{}, c.fail(ctx, err)
 	}
 	n, err := c.count(ctx, in)
 	if err != nil && c.uncountable(err) {
@@ -76,7 +82,7 @@ func (c *call) count(ctx context.Context, in *bedrockruntime.ConverseInput) (int
 		// Source: https://docs.aws.amazon.com/bedrock/latest/userguide/count-tokens.html
 		id = new(baseModelID(*id))
 	}
-	if err := send(ctx, c.model.client.CountTokens, &bedrockruntime.CountTokensInput{
+	if err := send(ctx, c.caller.client.CountTokens, &bedrockruntime.CountTokensInput{
 		ModelId: id,
 		Input: &types.CountTokensInputMemberConverse{Value: types.ConverseTokensRequest{
 			Messages: in.Messages, System: in.System, ToolConfig: in.ToolConfig,

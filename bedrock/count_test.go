@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/parley-sdk/parley/bedrock"
@@ -123,6 +124,35 @@ func TestEstimateChecksFirst(t *testing.T) {
 	}
 	if n := len(s.Wire()); n != 0 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+// ModifyInput is for what is sent: also to be counted, and not to be estimated.
+func TestModifyInputOfCounts(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		fault        *bedrocktest.Fault
+		estimates    bool // from the start
+		first, later int  // calls of it by then
+	}{
+		{"counted", nil, false, 1, 2},
+		{"refused", &uncounted, false, 1, 1},
+		{"told by the profile", nil, true, 0, 0},
+	} {
+		s := answering(t, &bedrocktest.Options{Fault: func(int, *http.Request) *bedrocktest.Fault { return c.fault }})
+		n := 0
+		m := bedrock.New(s.Client(), bare, &bedrock.Options{Profile: &bedrock.Profile{NoCountTokens: c.estimates},
+			ModifyInput: func(*bedrockruntime.ConverseInput) { n++ }})
+		for _, want := range []int{c.first, c.later} {
+			if _, err := m.CountTokens(t.Context(), hello); err != nil || n != want {
+				t.Errorf("%s: called %d times, want %d; %v", c.name, n, want, err)
+			}
+		}
+	}
+	// What cannot be encoded is still no estimate.
+	m := bedrock.New(answering(t, nil).Client(), bare, &bedrock.Options{Profile: &bedrock.Profile{NoCountTokens: true}})
+	if _, err := m.CountTokens(t.Context(), &llm.Request{Messages: hello.Messages, MaxTokens: 1 << 40}); llm.CodeOf(err) != llm.ErrInvalidRequest {
+		t.Errorf("%v", err)
 	}
 }
 

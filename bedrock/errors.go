@@ -55,7 +55,7 @@ func within(err error, format string, args ...any) error {
 // fail makes the typed error of a call.
 func (c *call) fail(ctx context.Context, err error) error {
 	e := c.classify(ctx, err)
-	e.Op, e.Provider, e.Model, e.RequestID = c.op, Provider, c.model.Info().Model, c.requestID()
+	e.Op, e.Provider, e.Model, e.RequestID = c.op, Provider, c.caller.info().Model, c.requestID()
 	if e.Status == 0 {
 		e.Status = c.status
 	}

@@ -177,6 +177,9 @@ func codeOfStatus(status int) llm.Code {
 // withHint puts the way out before the service's text. First, because the text of an
 // error is cut at its end, and a quote that the service left open would hide the rest.
 func (c *call) withHint(exception, text string) string {
+	if c.model == nil {
+		return text // all of them are about models
+	}
 	said := strings.ToLower(exception + " " + text)
 	for _, h := range hints {
 		if !strings.Contains(said, h.words) {

@@ -40,16 +40,16 @@ func ExampleGuardrailClient_Apply() {
 		"assessments":[{"topicPolicy":{"topics":[{"name":"investments","type":"DENY","action":"BLOCKED"}]}}],"usage":{"topicPolicyUnits":1}}`)
 	defer done()
 
-	guardrail := bedrock.NewGuardrail(client, "gr1abc", "1", nil)
+	guardrail := bedrock.NewGuardrailClient(client, "gr1abc", "1", nil)
 	result, err := guardrail.Apply(context.Background(), types.GuardrailContentSourceInput, llm.Text("Which shares should I buy?"))
 	if err != nil {
 		fmt.Println(err) // no verdict: do not go on as if all were well
 		return
 	}
-	if result.Intervened {
+	if result.Verdict.Intervened {
 		fmt.Println(result.Outputs[0])
 	}
-	for _, f := range result.Findings {
+	for _, f := range result.Verdict.Findings {
 		fmt.Println(f.Source, f.Policy, f.Name, f.Action)
 	}
 	// Output:

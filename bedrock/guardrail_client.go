@@ -19,13 +19,13 @@ import (
 // user wrote before it goes anywhere, or on what a model of any provider said. It is
 // safe for concurrent use.
 type GuardrailClient struct {
-	calls   *Model // what carries a call; its model id is the guardrail's
+	caller  caller
 	version string
 	scope   types.GuardrailOutputScope
 }
 
-// GuardrailOptions configures a [GuardrailClient]. Nil or zero means the defaults.
-type GuardrailOptions struct {
+// GuardrailClientOptions configures a [GuardrailClient]. Nil or zero means the defaults.
+type GuardrailClientOptions struct {
 	// FullOutput asks for all that was looked for, and not only for what was found.
 	FullOutput bool
 
@@ -33,14 +33,13 @@ type GuardrailOptions struct {
 	KeepSDKRetries bool
 }
 
-// NewGuardrail returns a client for a version ("1", "DRAFT") of the guardrail of that
-// id or ARN. Nothing is checked or sent before the first call.
-func NewGuardrail(client *bedrockruntime.Client, id, version string, opts *GuardrailOptions) *GuardrailClient {
+// NewGuardrailClient returns a client for a version ("1", "DRAFT") of the guardrail of
+// that id or ARN. Nothing is checked or sent before the first call.
+func NewGuardrailClient(client *bedrockruntime.Client, id, version string, opts *GuardrailClientOptions) *GuardrailClient {
 	if opts == nil {
-		opts = &GuardrailOptions{}
+		opts = &GuardrailClientOptions{}
 	}
-	g := &GuardrailClient{version: version,
-		calls: New(client, id, &Options{Profile: &Profile{}, KeepSDKRetries: opts.KeepSDKRetries})}
+	g := &GuardrailClient{caller: newCaller(client, id, opts.KeepSDKRetries), version: version}
 	if opts.FullOutput {
 		g.scope = types.GuardrailOutputScopeFull
 	}
@@ -49,8 +48,7 @@ func NewGuardrail(client *bedrockruntime.Client, id, version string, opts *Guard
 
 // GuardrailResult is the answer of a [GuardrailClient].
 type GuardrailResult struct {
-	GuardrailVerdict
-
+	Verdict     GuardrailVerdict            // in short
 	Outputs     []string                    // where it intervened, what to show instead: the text with parts masked, or the guardrail's own message
 	Assessments []types.GuardrailAssessment // all that was found
 	Usage       *types.GuardrailUsage       // units that are paid for, by policy
@@ -71,7 +69,7 @@ type GuardrailResult struct {
 func (g *GuardrailClient) Apply(ctx context.Context, source types.GuardrailContentSource, parts ...llm.Part) (*GuardrailResult, error) {
 	c := &call{op: "apply guardrail"}
 	if g != nil {
-		c.model = g.calls
+		c.caller = &g.caller
 	}
 	r, err := g.apply(ctx, c, source, parts)
 	if err != nil {
@@ -81,18 +79,21 @@ func (g *GuardrailClient) Apply(ctx context.Context, source types.GuardrailConte
 }
 
 func (g *GuardrailClient) apply(ctx context.Context, c *call, source types.GuardrailContentSource, parts []llm.Part) (*GuardrailResult, error) {
-	in, err := g.input(source, parts)
-	if err != nil {
+	if g == nil {
+		return nil, invalid("", "nil guardrail client: make one with NewGuardrailClient")
+	}
+	if err := g.caller.usable(ctx, "the guardrail client with NewGuardrailClient"); err != nil {
 		return nil, err
 	}
-	if err := c.possible(ctx); err != nil {
+	in, err := g.input(source, parts)
+	if err != nil {
 		return nil, err
 	}
 	if err := c.connect(); err != nil {
 		return nil, err
 	}
 	defer c.close()
-	if _, err := g.calls.client.ApplyGuardrail(ctx, in, c.options...); err != nil {
+	if _, err := g.caller.client.ApplyGuardrail(ctx, in, c.options...); err != nil {
 		return nil, err
 	}
 	body, err := c.readBody(maxAnswer)
@@ -109,20 +110,18 @@ func (g *GuardrailClient) apply(ctx context.Context, c *call, source types.Guard
 
 func (g *GuardrailClient) input(source types.GuardrailContentSource, parts []llm.Part) (*bedrockruntime.ApplyGuardrailInput, error) {
 	switch {
-	case g == nil || g.calls == nil:
-		return nil, invalid("", "nil or zero guardrail client: make one with NewGuardrail")
-	case g.calls.modelID == "":
+	case g.caller.id == "":
 		return nil, invalid("id", "missing: the Bedrock console lists the guardrails of your region")
 	case g.version == "":
 		return nil, invalid("version", "missing: a number, or DRAFT")
 	case source == "":
 		return nil, invalid("source", "missing: INPUT or OUTPUT")
-	case !utf8.ValidString(g.calls.modelID + g.version + string(source)):
+	case !utf8.ValidString(g.caller.id + g.version + string(source)):
 		return nil, invalid("", "invalid UTF-8 in the id, version or source")
 	case len(parts) == 0:
 		return nil, invalid("parts", "empty")
 	}
-	in := &bedrockruntime.ApplyGuardrailInput{GuardrailIdentifier: &g.calls.modelID, GuardrailVersion: &g.version, Source: source, OutputScope: g.scope}
+	in := &bedrockruntime.ApplyGuardrailInput{GuardrailIdentifier: &g.caller.id, GuardrailVersion: &g.version, Source: source, OutputScope: g.scope}
 	e := &encoder{}
 	for i, p := range parts {
 		block, err := e.guardrailBlock(p)
@@ -156,7 +155,7 @@ func (e *encoder) guardrailBlock(p llm.Part) (types.GuardrailContentBlock, error
 		if !ok {
 			return nil, unsupported("media_type", "not an image, and a guardrail judges text and images only")
 		}
-		return guardrailImage(string(format), p.Data), e.inline(len(p.Data))
+		return e.guardrailImage(string(format), p.Data)
 	case *llm.ProviderPart:
 		if p.Provider != Provider || p.Kind != guardContent {
 			break
@@ -174,17 +173,20 @@ func (e *encoder) guardrailBlock(p llm.Part) (types.GuardrailContentBlock, error
 			return &types.GuardrailContentBlockMemberText{Value: text}, nil
 		case *types.GuardrailConverseContentBlockMemberImage:
 			if b, ok := guard.Value.Source.(*types.GuardrailConverseImageSourceMemberBytes); ok {
-				return guardrailImage(string(guard.Value.Format), b.Value), e.inline(len(b.Value))
+				return e.guardrailImage(string(guard.Value.Format), b.Value)
 			}
 		}
 	}
 	return nil, unsupported("", "a guardrail judges text and images, not a %T", p)
 }
 
-func guardrailImage(format string, data []byte) types.GuardrailContentBlock {
+func (e *encoder) guardrailImage(format string, data []byte) (types.GuardrailContentBlock, error) {
+	if e.inline(len(data)) != nil { // whose way out is none for a guardrail
+		return nil, invalid("", "too large: the images come to %d bytes in base64, and Bedrock takes at most %d", e.inlined, maxInline)
+	}
 	return &types.GuardrailContentBlockMemberImage{Value: types.GuardrailImageBlock{
 		Format: types.GuardrailImageFormat(format), Source: &types.GuardrailImageSourceMemberBytes{Value: data},
-	}}
+	}}, nil
 }
 
 func decodeGuardrailResult(body []byte, source types.GuardrailContentSource) (*GuardrailResult, error) {
@@ -196,13 +198,13 @@ func decodeGuardrailResult(body []byte, source types.GuardrailContentSource) (*G
 		return nil, &llm.Error{Code: llm.ErrMalformedOutput, Message: "the answer holds no verdict of a guardrail: is the endpoint Bedrock's?", Err: err}
 	}
 	r := &GuardrailResult{Assessments: out.Assessments, Usage: out.Usage, Coverage: out.GuardrailCoverage, Raw: body}
-	r.Intervened, r.Reason = out.Action != types.GuardrailActionNone, aws.ToString(out.ActionReason)
+	r.Verdict.Intervened, r.Verdict.Reason = out.Action != types.GuardrailActionNone, aws.ToString(out.ActionReason)
 	for _, o := range out.Outputs {
 		r.Outputs = append(r.Outputs, aws.ToString(o.Text))
 	}
 	for i := range r.Assessments {
 		withoutRepeats(&r.Assessments[i])
-		r.add(source, "", r.Assessments[i])
+		r.Verdict.add(source, "", r.Assessments[i])
 	}
 	return r, nil
 }

@@ -43,7 +43,7 @@ func TestApplyGuardrail(t *testing.T) {
 		"usage":{"topicPolicyUnits":1},"guardrailCoverage":{"textCharacters":{"guarded":5,"total":5}},
 		"assessments":[{"topicPolicy":{"topics":[{"name":"money","type":"DENY","action":"BLOCKED"}]},"sensitiveInformationPolicy":{"piiEntities":[{"type":"EMAIL","match":"a@b","action":"ANONYMIZED"}]}},
 			{"automatedReasoningPolicy":{"findings":[{"tooComplex":{}},{"brandNew":{}},{"brandNew":{}}]}}]}`)
-	g := bedrock.NewGuardrail(client, "arn:aws:bedrock:us-east-1:1:guardrail/g", "DRAFT", &bedrock.GuardrailOptions{FullOutput: true})
+	g := bedrock.NewGuardrailClient(client, "arn:aws:bedrock:us-east-1:1:guardrail/g", "DRAFT", &bedrock.GuardrailClientOptions{FullOutput: true})
 	r, err := g.Apply(t.Context(), input, llm.Text("a <b>"), bedrock.GuardText("t", "query"), llm.Image("image/png", png), bedrock.GuardImage("image/jpeg", []byte{1}))
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +57,7 @@ func TestApplyGuardrail(t *testing.T) {
 	want := bedrock.GuardrailVerdict{Intervened: true, InputBlocked: true, Reason: "Guardrail blocked.", Findings: []bedrock.GuardrailFinding{
 		{Source: input, Policy: "topic", Name: "money", Action: "BLOCKED"}, {Source: input, Policy: "sensitive_information", Name: "EMAIL", Action: "ANONYMIZED"},
 		{Source: input, Policy: "automated_reasoning", Name: "tooComplex"}, {Source: input, Policy: "automated_reasoning", Name: "unknown"}, {Source: input, Policy: "automated_reasoning", Name: "unknown"}}}
-	if diff := cmp.Diff(want, r.GuardrailVerdict); diff != "" {
+	if diff := cmp.Diff(want, r.Verdict); diff != "" {
 		t.Error(diff)
 	}
 	if r.RequestID != "r1" || len(r.Outputs) != 1 || r.Outputs[0] != "Sorry." || *r.Usage.TopicPolicyUnits != 1 || *r.Coverage.TextCharacters.Total != 5 ||
@@ -66,8 +66,8 @@ func TestApplyGuardrail(t *testing.T) {
 	}
 	for action, intervened := range map[string]bool{"NONE": false, "A_WORD_OF_TOMORROW": true} {
 		client, _, _ := guardrailServer(t, 200, `{"action":"`+action+`","assessments":[{"contentPolicy":{"filters":[{"type":"HATE","action":"NONE"}]}}]}`)
-		r, err := bedrock.NewGuardrail(client, "g", "1", nil).Apply(t.Context(), output, llm.Text("x"))
-		if err != nil || r.Intervened != intervened || r.OutputBlocked || len(r.Findings) != 1 {
+		r, err := bedrock.NewGuardrailClient(client, "g", "1", nil).Apply(t.Context(), output, llm.Text("x"))
+		if err != nil || r.Verdict.Intervened != intervened || r.Verdict.OutputBlocked || len(r.Verdict.Findings) != 1 {
 			t.Errorf("%s: %+v, %v", action, r, err)
 		}
 	}
@@ -86,6 +86,7 @@ func TestApplyGuardrailFailures(t *testing.T) {
 	}{
 		{"throttled", 429, `{"__type":"ThrottlingException","message":"slow down"}`, llm.ErrRateLimited, isA[*types.ThrottlingException]},
 		{"not found", 404, `{"__type":"ResourceNotFoundException","message":"no such guardrail 'SECRET'"}`, llm.ErrNotFound, isA[*types.ResourceNotFoundException]},
+		{"words of a model", 400, `{"__type":"ValidationException","message":"The provided model identifier is invalid."}`, llm.ErrNotFound, isA[*types.ValidationException]},
 		{"quota", 400, `{"__type":"ServiceQuotaExceededException"}`, llm.ErrQuotaExhausted, isA[*types.ServiceQuotaExceededException]},
 		{"a proxy", 502, `<html>`, llm.ErrUnavailable, nil},
 		{"redirect", 307, ``, llm.ErrUnknown, nil},
@@ -96,10 +97,10 @@ func TestApplyGuardrailFailures(t *testing.T) {
 		{"too large", 200, ok + long, llm.ErrMalformedOutput, nil},
 	} {
 		client, _, _ := guardrailServer(t, c.status, c.answer)
-		r, err := bedrock.NewGuardrail(client, "g", "1", nil).Apply(t.Context(), input, llm.Text("x"))
+		r, err := bedrock.NewGuardrailClient(client, "g", "1", nil).Apply(t.Context(), input, llm.Text("x"))
 		e := asError(t, err)
 		if r != nil || e.Code != c.code || e.Op != "apply guardrail" || e.Provider != bedrock.Provider || e.Model != "g" || e.RequestID != "r1" || e.Status != c.status ||
-			strings.Contains(err.Error(), "SECRET") || c.typed != nil && !c.typed(err) {
+			strings.Contains(err.Error(), "SECRET") || strings.Contains(err.Error(), "knows no model") || c.typed != nil && !c.typed(err) {
 			t.Errorf("%s: %v, %+v", c.name, r, e)
 		}
 	}
@@ -109,16 +110,20 @@ func TestApplyGuardrailFailures(t *testing.T) {
 		_, _ = io.WriteString(w, ok)
 	}))
 	t.Cleanup(cut.Close)
-	if _, err := bedrock.NewGuardrail(localClient(t, cut.URL), "g", "1", nil).Apply(t.Context(), input, llm.Text("x")); llm.CodeOf(err) != llm.ErrIncomplete {
+	if _, err := bedrock.NewGuardrailClient(localClient(t, cut.URL), "g", "1", nil).Apply(t.Context(), input, llm.Text("x")); llm.CodeOf(err) != llm.ErrIncomplete {
 		t.Errorf("a cut answer: %v", err)
 	}
 
 	client, path, _ := guardrailServer(t, 200, ok)
-	g := bedrock.NewGuardrail(client, "g", "1", nil)
+	g := bedrock.NewGuardrailClient(client, "g", "1", nil)
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := g.Apply(canceled, input, llm.Text("x")); !errors.Is(err, context.Canceled) || llm.CodeOf(err) != llm.ErrCanceled {
 		t.Errorf("canceled: %v", err)
+	}
+	var noContext context.Context
+	if _, err := g.Apply(noContext, input, llm.Text("x")); llm.CodeOf(err) != llm.ErrInvalidRequest || !strings.Contains(err.Error(), "nil context") {
+		t.Errorf("no context: %v", err)
 	}
 	for _, c := range []struct {
 		name  string
@@ -128,13 +133,13 @@ func TestApplyGuardrailFailures(t *testing.T) {
 		code  llm.Code
 		want  string
 	}{
-		{"nil", nil, input, []llm.Part{llm.Text("x")}, llm.ErrInvalidRequest, "nil or zero guardrail client"},
-		{"zero", &bedrock.GuardrailClient{}, input, []llm.Part{llm.Text("x")}, llm.ErrInvalidRequest, "nil or zero guardrail client"},
-		{"nil client", bedrock.NewGuardrail(nil, "g", "1", nil), input, []llm.Part{llm.Text("x")}, llm.ErrInvalidRequest, "nil client"},
-		{"zero AWS client", bedrock.NewGuardrail(&bedrockruntime.Client{}, "g", "1", nil), input, []llm.Part{llm.Text("x")}, llm.ErrInvalidRequest, "a client that bedrockruntime.New did not make"},
-		{"no credentials", bedrock.NewGuardrail(bedrockruntime.New(bedrockruntime.Options{Region: "us-east-1", HTTPClient: &http.Client{}}), "g", "1", nil), input, []llm.Part{llm.Text("x")}, llm.ErrUnauthenticated, "no credentials"},
-		{"no id", bedrock.NewGuardrail(client, "", "1", nil), input, []llm.Part{llm.Text("x")}, llm.ErrInvalidRequest, "id: missing"},
-		{"no version", bedrock.NewGuardrail(client, "g", "", nil), input, []llm.Part{llm.Text("x")}, llm.ErrInvalidRequest, "version: missing"},
+		{"nil", nil, input, []llm.Part{llm.Text("x")}, llm.ErrInvalidRequest, "nil guardrail client: make one with NewGuardrailClient"},
+		{"zero", &bedrock.GuardrailClient{}, input, []llm.Part{llm.Text("x")}, llm.ErrInvalidRequest, "the guardrail client with NewGuardrailClient"},
+		{"nil client", bedrock.NewGuardrailClient(nil, "g", "1", nil), input, []llm.Part{llm.Text("x")}, llm.ErrInvalidRequest, "nil client: make one with bedrockruntime.NewFromConfig, and the guardrail client with NewGuardrailClient"},
+		{"zero AWS client", bedrock.NewGuardrailClient(&bedrockruntime.Client{}, "g", "1", nil), input, []llm.Part{llm.Text("x")}, llm.ErrInvalidRequest, "a client that bedrockruntime.New did not make"},
+		{"no credentials", bedrock.NewGuardrailClient(bedrockruntime.New(bedrockruntime.Options{Region: "us-east-1", HTTPClient: &http.Client{}}), "g", "1", nil), input, []llm.Part{llm.Text("x")}, llm.ErrUnauthenticated, "no credentials"},
+		{"no id", bedrock.NewGuardrailClient(client, "", "1", nil), input, []llm.Part{llm.Text("x")}, llm.ErrInvalidRequest, "id: missing"},
+		{"no version", bedrock.NewGuardrailClient(client, "g", "", nil), input, []llm.Part{llm.Text("x")}, llm.ErrInvalidRequest, "version: missing"},
 		{"no source", g, "", []llm.Part{llm.Text("x")}, llm.ErrInvalidRequest, "source: missing"},
 		{"no parts", g, input, nil, llm.ErrInvalidRequest, "parts: empty"},
 		{"nil part", g, input, []llm.Part{nil}, llm.ErrInvalidRequest, "parts[0]: nil part"},
@@ -145,7 +150,7 @@ func TestApplyGuardrailFailures(t *testing.T) {
 		{"sound", g, input, []llm.Part{&llm.MediaPart{MediaType: "audio/wav", Data: []byte{1}}}, llm.ErrUnsupported, "parts[0].media_type"},
 		{"stored image", g, input, []llm.Part{&llm.MediaPart{MediaType: "image/png", URI: "s3://b/k"}}, llm.ErrUnsupported, "parts[0].uri"},
 		{"no data", g, input, []llm.Part{&llm.MediaPart{MediaType: "image/png"}}, llm.ErrInvalidRequest, "parts[0].data: empty"},
-		{"too large", g, input, []llm.Part{llm.Image("image/png", make([]byte, 20<<20))}, llm.ErrInvalidRequest, "parts[0]: too large"},
+		{"too large", g, input, []llm.Part{llm.Image("image/png", make([]byte, 20<<20))}, llm.ErrInvalidRequest, "parts[0]: too large: the images come to 27962028 bytes in base64, and Bedrock takes at most"},
 	} {
 		t.Setenv("AWS_BEARER_TOKEN_BEDROCK", "")
 		*path = ""
@@ -167,7 +172,7 @@ func TestApplyGuardrailOnce(t *testing.T) {
 		defer s.Close()
 		o := localClient(t, s.URL).Options()
 		o.Retryer = atOnce{}
-		if _, err := bedrock.NewGuardrail(bedrockruntime.New(o), "g", "1", &bedrock.GuardrailOptions{KeepSDKRetries: keep}).Apply(t.Context(), input, llm.Text("x")); llm.CodeOf(err) != llm.ErrOverloaded || (n == 2) != keep {
+		if _, err := bedrock.NewGuardrailClient(bedrockruntime.New(o), "g", "1", &bedrock.GuardrailClientOptions{KeepSDKRetries: keep}).Apply(t.Context(), input, llm.Text("x")); llm.CodeOf(err) != llm.ErrOverloaded || (n == 2) != keep {
 			t.Errorf("keep %v: %d calls, %v", keep, n, err)
 		}
 	}
@@ -186,7 +191,7 @@ func TestApplyGuardrailForbidden(t *testing.T) {
 	}
 	client, path, _ := guardrailServer(t, 200, `{"action":"NONE"}`)
 	llm.ForbidSend()
-	if _, err := bedrock.NewGuardrail(client, "g", "1", nil).Apply(t.Context(), input, llm.Text("x")); llm.CodeOf(err) != llm.ErrRejected || *path != "" {
+	if _, err := bedrock.NewGuardrailClient(client, "g", "1", nil).Apply(t.Context(), input, llm.Text("x")); llm.CodeOf(err) != llm.ErrRejected || *path != "" {
 		t.Errorf("%v", err)
 	}
 }

@@ -26,9 +26,12 @@ type Options struct {
 	Strict bool
 
 	// ModifyInput has the last word on the request, just before it is sent, also
-	// for a stream. It is for what has no other way in. It runs on the calling
-	// goroutine and must not keep its argument. Strings and bytes are shared with the
-	// caller's request: put others in their place, do not write through pointers.
+	// for a stream, and also for CountTokens, which sends only what counts of it: the
+	// model id, messages, system prompt, tools and additional fields. It is not called
+	// where tokens are estimated without asking the service. It is for what has no
+	// other way in. It runs on the calling goroutine and must not keep its argument.
+	// Strings and bytes are shared with the caller's request: put others in their
+	// place, do not write through pointers.
 	ModifyInput func(*bedrockruntime.ConverseInput)
 }
 
@@ -46,7 +49,8 @@ type RequestOptions struct {
 	ResponseFieldPaths []string          `json:"response_field_paths,omitempty"` // JSON pointers to what [Details] shall return of the model's own answer
 
 	// Effort is the outputConfig.effort of Converse, as it is: "low", "medium", "high",
-	// "xhigh" or "max" where the model has it. [llm.Request.Reasoning] is the neutral way.
+	// "xhigh" or "max" where the model has it. [llm.Request.Reasoning] is the neutral way;
+	// Effort wins over it, and Reasoning is then dropped with a warning.
 	Effort string `json:"effort,omitempty"`
 
 	// BucketOwner is the AWS account that owns the buckets of the request's s3:// URIs.

@@ -80,21 +80,30 @@ func DocumentChunks(name string, cite bool, chunks ...string) llm.Part {
 // on the model may use the tool of that name, one of [llm.Request.Tools]. The list of
 // tools itself stays as it is, and so does the cached prefix.
 //
+// It needs a profile with [Profile].SystemMessages; elsewhere the request is an
+// [llm.ErrUnsupported]. No family in the table of [ProfileFor] has it yet. For a model
+// that takes such messages, say so:
+//
+//	profile := bedrock.ProfileFor(id)
+//	profile.SystemMessages = true
+//	model := bedrock.New(client, id, &bedrock.Options{Profile: profile})
+//
 // Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html
 func ToolAddition(name string) llm.Part { return nativePart(toolAddition, toolReference(name)) }
 
-// ToolRemoval is the opposite of [ToolAddition].
+// ToolRemoval is the opposite of [ToolAddition], and needs the same profile.
 func ToolRemoval(name string) llm.Part { return nativePart(toolRemoval, toolReference(name)) }
 
 func toolReference(name string) any {
 	return map[string]map[string]string{"tool": {"name": name}}
 }
 
-// JSON returns a JSON object for a tool result, which the model gets as such and not
-// as text. Not every model takes it.
+// ToolResultJSON returns a JSON object for a tool result, which the model gets as such
+// and not as text. Where the model does not take it ([Profile].ToolResultJSON), it is
+// sent as text, with a warning.
 //
 // Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolResultContentBlock.html
-func JSON(object json.RawMessage) llm.Part {
+func ToolResultJSON(object json.RawMessage) llm.Part {
 	return &llm.ProviderPart{Provider: Provider, Kind: resultJSON, Data: object}
 }
 

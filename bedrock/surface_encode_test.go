@@ -37,7 +37,7 @@ func TestEncodeNative(t *testing.T) {
 			return r
 		}()},
 		{"native_json", &llm.Request{Tools: []llm.Tool{{Name: "f"}}, Messages: []llm.Message{llm.UserText("x"), llm.Assistant(&llm.ToolCallPart{ID: "1", Name: "f"}),
-			llm.User(llm.ToolResult("1", bedrock.JSON(raw(`{"z": 1.50, "a": "<"}`)), bedrock.SearchResult("s", "t", false, "x")))}}},
+			llm.User(llm.ToolResult("1", bedrock.ToolResultJSON(raw(`{"z": 1.50, "a": "<"}`)), bedrock.SearchResult("s", "t", false, "x")))}}},
 		{"native_bucket_owner", with(&bedrock.RequestOptions{BucketOwner: "111111111111"}, &llm.MediaPart{MediaType: "image/png", URI: "s3://b/i"},
 			bedrock.S3Media("video/mp4", "s3://c/v?x=1", "222222222222"), &llm.DocumentPart{Name: "d", MediaType: "application/pdf", URI: "s3://b/d"})},
 		{"native_bucket_owner_part", ask(bedrock.S3Media("image/png", "s3://c/i", "222222222222"), bedrock.S3Media("image/png", "s3://c/i", ""))},
@@ -114,7 +114,7 @@ func TestNativeRefused(t *testing.T) {
 			r.SetOptions(&bedrock.RequestOptions{Effort: "SECRET\xff"})
 			return r
 		}(), llm.ErrInvalidRequest, "options.effort: invalid UTF-8"},
-		{"json outside of a result", ask(bedrock.JSON(json.RawMessage(`{"SECRET":1}`))), llm.ErrUnsupported, "messages[0].content[1].kind: JSON stands in a tool result"},
+		{"json outside of a result", ask(bedrock.ToolResultJSON(json.RawMessage(`{"SECRET":1}`))), llm.ErrUnsupported, "messages[0].content[1].kind: JSON stands in a tool result"},
 		{"guard image of another type", ask(bedrock.GuardImage("", []byte("SECRET"))), llm.ErrInvalidRequest, "messages[0].content[1].data: lacks what the AWS SDK requires"},
 		{"an image that failed", ask(failed), llm.ErrInvalidRequest, "messages[0].content[1].data: lacks what the AWS SDK requires"},
 	}

@@ -173,7 +173,7 @@ func sampleRequests() []*llm.Request {
 				&llm.ProviderPart{Provider: Provider, Kind: toolAddition, Data: json.RawMessage(`{"tool":{"name":"f","serverName":"mcp","type":"mcp"}}`)}), llm.UserText("y")}},
 		{Tools: tools, ToolChoice: llm.ToolChoice{Mode: llm.ToolChoiceTool, Name: "f"}, Messages: []llm.Message{llm.UserText("x"),
 			llm.Assistant(&llm.ToolCallPart{ID: "c1", Name: "f", Input: json.RawMessage(`{"a":1}`)}, &llm.ToolCallPart{ID: "c2", Name: "f", Input: json.RawMessage(`{"a":2}`)}),
-			llm.User(llm.ToolResult("c1", llm.Text("t"), JSON(json.RawMessage(`{"a":1}`)), llm.Image("image/png", []byte{1}), llm.Document("d", "application/pdf", []byte{1}),
+			llm.User(llm.ToolResult("c1", llm.Text("t"), ToolResultJSON(json.RawMessage(`{"a":1}`)), llm.Image("image/png", []byte{1}), llm.Document("d", "application/pdf", []byte{1}),
 				&llm.MediaPart{MediaType: "video/mp4", Data: []byte{1}}, SearchResult("s", "t", false, "x")), llm.ToolError("c2", "no"))}},
 		with(&RequestOptions{Guardrail: &Guardrail{ID: "g", Version: "1"}, PromptVariables: map[string]string{"k": "v"}, Effort: "high", BucketOwner: "123456789012",
 			AdditionalFields: json.RawMessage(`{"k":1}`), ResponseFieldPaths: []string{"/stop_sequence"}}),
@@ -241,7 +241,7 @@ func TestEveryRequestMemberIsSent(t *testing.T) {
 	}
 	for _, source := range types.GuardrailContentSource("").Values() {
 		for i := range 2 {
-			g := NewGuardrail(client, "g", "1", &GuardrailOptions{FullOutput: i == 0})
+			g := NewGuardrailClient(client, "g", "1", &GuardrailClientOptions{FullOutput: i == 0})
 			if _, err := g.Apply(t.Context(), source, llm.Text("x"), GuardText("x", "grounding_source", "query", "guard_content"),
 				llm.Image("image/png", []byte{1}), GuardImage("image/jpeg", []byte{1})); err != nil {
 				t.Fatal(err)
@@ -506,7 +506,7 @@ func TestEveryAnswerMemberIsRead(t *testing.T) {
 		return out, err
 	}
 	result, err := readGuardrail()
-	if err != nil || !result.Intervened || !result.InputBlocked || result.OutputBlocked || len(result.Findings) != 18 || result.Findings[0].Guardrail != "gid" {
+	if err != nil || !result.Verdict.Intervened || !result.Verdict.InputBlocked || result.Verdict.OutputBlocked || len(result.Verdict.Findings) != 18 || result.Verdict.Findings[0].GuardrailID != "gid" {
 		t.Fatalf("%+v, %v", result, err)
 	}
 	cuts(doc, func(path string) {

@@ -23,11 +23,11 @@ type GuardrailVerdict struct {
 //
 // Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_GuardrailAssessment.html
 type GuardrailFinding struct {
-	Source    types.GuardrailContentSource // "INPUT" or "OUTPUT" of the model
-	Guardrail string                       // id, where it is told
-	Policy    string                       // "topic", "content", "word", "sensitive_information", "contextual_grounding" or "automated_reasoning"
-	Name      string                       // the topic, filter, entity, list or regular expression within the policy
-	Action    string                       // "BLOCKED", "ANONYMIZED" or "NONE": found, and let through; "" for a policy that only finds
+	Source      types.GuardrailContentSource // "INPUT" or "OUTPUT" of the model
+	GuardrailID string                       // id, where it is told
+	Policy      string                       // "topic", "content", "word", "sensitive_information", "contextual_grounding" or "automated_reasoning"
+	Name        string                       // the topic, filter, entity, list or regular expression within the policy
+	Action      string                       // "BLOCKED", "ANONYMIZED" or "NONE": found, and let through; "" for a policy that only finds
 }
 
 // verdictOf draws the verdict from the trace of an answer; nil where there is no sign

@@ -63,8 +63,10 @@ const (
 
 // OutputFormat asks for an answer that is JSON and satisfies a schema, strictly where
 // the provider can hold the model to it. The JSON is [Response.Text]; whether it
-// satisfies the schema is not checked here. Look at the stop reason first: an answer
-// that was cut, or refused, is not JSON.
+// satisfies the schema is not checked here. A backend may check it, as bedrock does: an
+// answer that breaks the schema, or was cut short, is then an [ErrMalformedOutput], and
+// Generate returns the answer beside the error. In any case look at the stop reason
+// first: an answer that was cut, or refused, is not JSON.
 type OutputFormat struct {
 	Name        string          `json:"name,omitempty"` // 1 to 64 letters, digits, _ and - are taken everywhere; may be empty
 	Description string          `json:"description,omitempty"`
