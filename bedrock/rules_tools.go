@@ -70,11 +70,11 @@ func toolNames(d *draft) {
 			mended.Name = cmp.Or(sent[p.Name], safeName(p.Name))
 			return it.with(&mended), true
 		case *llm.ProviderPart:
-			name := string(dataOf(p).get("tool").get("name").appendString(nil))
-			if sent[name] == "" || p.Kind != toolAddition && p.Kind != toolRemoval {
+			name, ok := sent[string(dataOf(p).get("tool").get("name").appendString(nil))]
+			if !ok || p.Kind != toolAddition && p.Kind != toolRemoval {
 				return nil, false
 			}
-			return it.with(nativePart(p.Kind, toolReference(sent[name]))), true
+			return it.with(nativePart(p.Kind, toolReference(name))), true
 		}
 		return nil, false
 	})
