@@ -58,21 +58,32 @@ func (it item) within(i int) location {
 		i = it.inner[i]
 	}
 	at := it.at
-	at.k = i + 1
+	at.k = int32(i + 1)
 	return at
 }
 
 // location is the place of a part in the request.
 type location struct {
-	list string // "system", "messages" or "tools"
-	i, j int    // j is that of the part in a message; -1 is the whole message
-	k    int    // k-1 is that of the part in a tool result; 0 is the whole part
+	list list
+	i, j int32 // j is that of the part in a message; -1 is the whole message
+	k    int32 // k-1 is that of the part in a tool result; 0 is the whole part
 }
+
+// list is one of the lists of a request.
+type list uint8
+
+const (
+	inMessages list = iota
+	ofSystem
+	inTools
+)
 
 func (l location) String() string {
 	switch {
-	case l.list != "messages":
-		return fmt.Sprintf("%s[%d]", l.list, l.i)
+	case l.list == ofSystem:
+		return fmt.Sprintf("system[%d]", l.i)
+	case l.list == inTools:
+		return fmt.Sprintf("tools[%d]", l.i)
 	case l.j < 0:
 		return fmt.Sprintf("messages[%d]", l.i)
 	}
@@ -116,22 +127,22 @@ func newDraft(req *llm.Request) *draft {
 		n += len(m.Content)
 	}
 	items := make([]item, 0, n) // for all lists; each is clipped, so that it grows apart
-	add := func(list string, i int, parts []llm.Part) []item {
+	add := func(list list, i int, parts []llm.Part) []item {
 		from := len(items)
 		for j, p := range parts {
-			at := location{list: list, i: i, j: j}
-			if list == "system" {
-				at = location{list: list, i: j}
+			at := location{list: list, i: int32(i), j: int32(j)}
+			if list == ofSystem {
+				at = location{list: list, i: int32(j)}
 			}
 			items = append(items, item{part: p, at: at})
 			d.has |= kindsIn(p)
 		}
 		return items[from:len(items):len(items)]
 	}
-	d.system = add("system", 0, req.System)
+	d.system = add(ofSystem, 0, req.System)
 	d.turns = make([]turn, len(req.Messages))
 	for i, m := range req.Messages {
-		d.turns[i] = turn{m.Role, i, add("messages", i, m.Content)}
+		d.turns[i] = turn{m.Role, i, add(inMessages, i, m.Content)}
 		if m.Role == llm.RoleSystem {
 			d.has |= systemMessage
 		}
@@ -159,6 +170,8 @@ const (
 	native // provider parts that are neither media nor documents
 	systemMessage
 	tools
+	cited     // text with citations
+	malformed // calls with malformed arguments
 )
 
 func kindOf(p llm.Part) kinds {
@@ -193,9 +206,18 @@ func kindOf(p llm.Part) kinds {
 // kindsIn is the kind of a part, with those of what it holds.
 func kindsIn(p llm.Part) kinds {
 	k := kindOf(p)
-	if r, ok := p.(*llm.ToolResultPart); ok {
-		for _, c := range r.Content {
+	switch p := p.(type) {
+	case *llm.ToolResultPart:
+		for _, c := range p.Content {
 			k |= kindOf(c)
+		}
+	case *llm.TextPart:
+		if len(p.Citations) > 0 {
+			k |= cited
+		}
+	case *llm.ToolCallPart:
+		if p.Malformed != "" {
+			k |= malformed
 		}
 	}
 	return k

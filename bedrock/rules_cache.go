@@ -39,7 +39,7 @@ func cachePointPlaces(d *draft) {
 func (d *draft) toolCaches() {
 	for i, t := range d.req.Tools {
 		if t.Cache != nil && !d.profile.CacheTools {
-			d.changed(llm.WarningDropped, location{list: "tools", i: i}, "cache", "the model takes no cache points after tools")
+			d.changed(llm.WarningDropped, location{list: inTools, i: int32(i)}, "cache", "the model takes no cache points after tools")
 			d.ownTools()
 			d.req.Tools[i].Cache = nil
 		}
@@ -128,7 +128,7 @@ func (d *draft) fewerCachePoints() {
 	d.system = drop(d.system)
 	for i, t := range d.req.Tools {
 		if t.Cache != nil && n > maxCachePoints {
-			d.changed(llm.WarningDropped, location{list: "tools", i: i}, "cache", why)
+			d.changed(llm.WarningDropped, location{list: inTools, i: int32(i)}, "cache", why)
 			d.ownTools()
 			d.req.Tools[i].Cache = nil
 			n--
@@ -169,7 +169,7 @@ func (d *draft) cacheTTLs() {
 		if t.Cache == nil {
 			continue
 		}
-		if now := mend(t.Cache, location{list: "tools", i: i}, "cache.ttl"); now != t.Cache {
+		if now := mend(t.Cache, location{list: inTools, i: int32(i)}, "cache.ttl"); now != t.Cache {
 			d.ownTools()
 			d.req.Tools[i].Cache = now
 		}

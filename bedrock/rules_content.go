@@ -116,6 +116,9 @@ func foreign(p *llm.ProviderPart) string {
 
 // dropSystem leaves out the parts of the system prompt for which f has a reason.
 func (d *draft) dropSystem(f func(llm.Part) string) {
+	if !slices.ContainsFunc(d.system, func(it item) bool { return f(it.part) != "" }) {
+		return
+	}
 	var out []item
 	for _, it := range d.system {
 		if why := f(it.part); why != "" {
@@ -289,7 +292,7 @@ func emptyMessages(d *draft) {
 		case !empty(t):
 			out = append(out, t)
 		case t.role == llm.RoleUser && t.index == len(d.req.Messages)-1:
-			d.refuse(llm.ErrInvalidRequest, location{list: "messages", i: t.index}, "", "blank, or nothing that can be sent to Bedrock: ask something")
+			d.refuse(llm.ErrInvalidRequest, location{list: inMessages, i: int32(t.index)}, "", "blank, or nothing that can be sent to Bedrock: ask something")
 		default:
 			d.changed(llm.WarningDropped, t, "", "left out: nothing in it can be sent")
 		}
@@ -298,6 +301,6 @@ func emptyMessages(d *draft) {
 }
 
 // String is the path of a turn's message.
-func (t turn) String() string { return location{list: "messages", i: t.index, j: -1}.String() }
+func (t turn) String() string { return location{list: inMessages, i: int32(t.index), j: -1}.String() }
 
 func blank(s string) bool { return strings.TrimSpace(s) == "" }

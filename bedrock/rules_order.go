@@ -124,10 +124,16 @@ func pairResults(d *draft) {
 // sameIDs makes text of a call that has the id of one before it in its message, and
 // leaves out such a call of Bedrock's own.
 func (d *draft) sameIDs(t *turn) {
-	if !holds(t.items, calls|native) {
+	n := 0
+	for _, it := range t.items {
+		if kindOf(it.part)&(calls|native) != 0 {
+			n++
+		}
+	}
+	if n < 2 {
 		return
 	}
-	seen := make(map[string]bool)
+	seen := make(map[string]bool, n)
 	own := false // the items may be changed
 	for i, it := range t.items {
 		p, isCall := it.part.(*llm.ToolCallPart)
@@ -204,7 +210,7 @@ func (d *draft) answerCalls(t *turn, open []*llm.ToolCallPart) {
 			answers = append(answers, it)
 		}
 	}
-	at := location{list: "messages", i: t.index, j: -1}
+	at := location{list: inMessages, i: int32(t.index), j: -1}
 	for _, c := range open {
 		if !done[c.ID] {
 			done[c.ID] = true
@@ -286,7 +292,7 @@ func firstMessage(d *draft) {
 		d.refuse(llm.ErrInvalidRequest, nil, "messages", "empty, or with nothing that can be sent: add a user message")
 	case len(d.turns) > 0 && d.turns[0].role == llm.RoleAssistant && !d.profile.LeadingAssistant && !isPrompt(d.modelID):
 		d.changed(llm.WarningRepaired, d.turns[0], "", "a user message is put before it, since the model wants to be asked first")
-		first := turn{llm.RoleUser, 0, []item{{part: llm.Text(filler), at: location{list: "messages", j: -1}}}}
+		first := turn{llm.RoleUser, 0, []item{{part: llm.Text(filler), at: location{list: inMessages, j: -1}}}}
 		d.turns = slices.Insert(slices.Clone(d.turns), 0, first)
 	}
 }

@@ -64,7 +64,7 @@ func structuredOutput(d *draft) {
 
 // instruct adds to the system prompt, or where there can be none, to the first message.
 func (d *draft) instruct(text string) {
-	it := item{part: llm.Text(text), at: location{list: "system", i: len(d.req.System)}}
+	it := item{part: llm.Text(text), at: location{list: ofSystem, i: int32(len(d.req.System))}}
 	if !d.profile.NoSystem {
 		d.system = append(slices.Clone(d.system), it)
 		return
@@ -89,7 +89,7 @@ func strictSchemas(d *draft) {
 		if !t.Strict {
 			continue
 		}
-		at := location{list: "tools", i: i}
+		at := location{list: inTools, i: int32(i)}
 		strict++
 		schema := t.Schema
 		if len(schema) == 0 {

@@ -21,14 +21,14 @@ func (d *draft) editResult(it item, p *llm.ToolResultPart, f func(llm.Part, loca
 			mended, inner = new(*p), make([]int, i, len(p.Content))
 			mended.Content = slices.Clone(p.Content[:i])
 			for j := range inner {
-				inner[j] = it.within(j).k - 1
+				inner[j] = int(it.within(j).k) - 1
 			}
 		}
 		if why != "" {
 			d.changed(llm.WarningRepaired, at, "", "%s", why)
 		}
 		if mended != nil && now != nil {
-			mended.Content, inner = append(mended.Content, now), append(inner, at.k-1)
+			mended.Content, inner = append(mended.Content, now), append(inner, int(at.k)-1)
 		}
 	}
 	if mended == nil {
@@ -73,7 +73,7 @@ func toolResults(d *draft) {
 			mended.Content = slices.Insert(slices.Clone(p.Content), 0, llm.Part(llm.Text("error:")))
 			inner := []int{-1}
 			for i := range p.Content {
-				inner = append(inner, it.within(i).k-1)
+				inner = append(inner, int(it.within(i).k)-1)
 			}
 			it, changed = item{part: &mended, at: it.at, inner: inner}, true
 		}

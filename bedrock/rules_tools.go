@@ -29,19 +29,22 @@ func refusedTools(d *draft) {
 // toolNames replaces names that Bedrock refuses, of tools and of calls in the history:
 // models make names up.
 func toolNames(d *draft) {
-	taken := make(map[string]bool, len(d.req.Tools))
-	for _, t := range d.req.Tools {
-		taken[t.Name] = true
-	}
-	sent := make(map[string]string) // for the names that are replaced
+	var taken map[string]bool
+	var sent map[string]string // for the names that are replaced
 	for i, t := range d.req.Tools {
-		at := location{list: "tools", i: i}
+		at := location{list: inTools, i: int32(i)}
 		switch {
 		case isName(t.Name, maxToolName), t.Provider != "" && t.Name == "":
 			continue
 		case t.Provider != "":
 			d.refuse(llm.ErrInvalidRequest, at, "name", "not a name that Bedrock takes")
 			return
+		}
+		if taken == nil {
+			taken, sent = make(map[string]bool), make(map[string]string)
+			for _, t := range d.req.Tools {
+				taken[t.Name] = true
+			}
 		}
 		name := safeName(t.Name)
 		for taken[name] {
@@ -161,7 +164,7 @@ func toolSchemas(d *draft) {
 		}
 		doc := value(bytes.TrimSpace(t.Schema)) // valid JSON, by llm.Request.Validate
 		kind := doc.get("type")
-		at := location{list: "tools", i: i}
+		at := location{list: inTools, i: int32(i)}
 		switch {
 		case string(kind) == `"object"`:
 		case len(kind) == 0 && doc.get("$ref").isNull():
