@@ -49,7 +49,7 @@ func FuzzAccepted(f *testing.F) {
 		}
 		req := (&maker{rand.New(rand.NewPCG(seed, 1))}).request()
 		if req.Validate() != nil {
-			t.Skip()
+			t.Skip("not a valid request")
 		}
 		before, err := json.Marshal(req)
 		if err != nil {
@@ -76,10 +76,19 @@ func FuzzAccepted(f *testing.F) {
 	})
 }
 
-// anyProfile is a known one for 0, and else has its switches set by chance.
+// anyProfile is that of a model that can do everything for 0, for some the one of a
+// family, and else has its switches set by chance.
 func anyProfile(seed uint64) *bedrock.Profile {
 	if seed == 0 {
 		return able()
+	}
+	if seed%4 == 0 {
+		p := bedrock.ProfileFor(familyIDs[seed/4%uint64(len(familyIDs))])
+		p.NoCountTokens = false
+		if p.Family == "" {
+			p.Family = "unknown" // to the server; the rules let pass what may be a prefill
+		}
+		return p
 	}
 	m := &maker{rand.New(rand.NewPCG(seed, 2))}
 	p := &bedrock.Profile{Family: "any"}
@@ -239,7 +248,8 @@ func (m *maker) userPart() llm.Part {
 func (m *maker) native() llm.Part {
 	block := pick(m, [2]string{"guardContent", `{"text":{"text":"g"}}`}, [2]string{"guardContent", `{"text":{"text":" "}}`}, [2]string{"hologram", `{"x":1}`},
 		[2]string{"searchResult", `{"source":"s","title":"t","content":[{"text":"x"}]}`}, [2]string{"toolUse", `{"toolUseId":"s1","name":"nova_grounding","type":"server_tool_use","input":{}}`},
-		[2]string{"guardContent", `7`}, [2]string{"document", `{"name":"a.b","format":"txt","source":{"content":[{"text":"x"}]}}`},
+		[2]string{"guardContent", `7`}, [2]string{"text", `"native"`}, [2]string{"text", `" "`}, [2]string{"cachePoint", `{"type":"default","ttl":"1h"}`}, [2]string{"toolResult", `{"toolUseId":"1","content":[]}`},
+		[2]string{"toolUse", `{"toolUseId":"1","name":"look","input":{}}`}, [2]string{"toolUse", `{"toolUseId":"a b","name":"x","type":"server_tool_use","input":"{\"q"}`}, [2]string{"reasoningContent", `{"reasoningText":{"text":"r"}}`}, [2]string{"document", `{"name":"a.b","format":"txt","source":{"content":[{"text":"x"}]}}`},
 		[2]string{"image", `{"format":"png","source":{"bytes":"iVBORw0KGgo="}}`})
 	if m.chance(5) {
 		return &llm.ProviderPart{Provider: pick(m, "", "openai"), Kind: "x", Data: raw(`{"type":"x"}`)}

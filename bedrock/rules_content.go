@@ -29,6 +29,10 @@ func foreignParts(d *draft) {
 			d.refuse(llm.ErrInvalidRequest, it.at, "kind", "%s belongs in an assistant message", p.Kind)
 			return nil, false
 		}
+		if t.role != llm.RoleAssistant && p.Kind == "toolResult" && dataOf(p).get("type").isNull() {
+			d.refuse(llm.ErrInvalidRequest, it.at, "kind", "a result of the application's own is an llm.ToolResultPart")
+			return nil, false
+		}
 		if neutral := d.neutral(p); neutral != nil {
 			return it.with(neutral), true
 		}
