@@ -164,7 +164,7 @@ func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 		}
 		d := &streamDecoder{
 			ctx: ctx, jsonDecoder: jsonDecoder{modelID: m.modelID, names: c.names}, requestID: c.requestID(),
-			frames: frameReader{r: c.body}, yield: yield, warnings: c.warnings,
+			frames: frameReader{r: c.body}, yield: yield, warnings: c.warnings, end: ending{uncapped: c.uncapped},
 		}
 		if err := d.run(); err != nil {
 			if !d.left {

@@ -69,6 +69,7 @@ type call struct {
 	draft    *draft
 	judged   bool              // the answer is held to the schema of the draft, or to being JSON
 	names    map[string]string // of tools, see draft
+	uncapped bool              // the request sets no MaxTokens
 	warnings []llm.Warning
 	options  []func(*bedrockruntime.Options)
 	region   string
@@ -108,7 +109,7 @@ func (c *call) check(ctx context.Context, req *llm.Request) error {
 	if c.draft, err = c.model.normalize(req, c.request, c.stream); err != nil {
 		return err
 	}
-	c.warnings, c.names = c.draft.warnings, c.draft.names
+	c.warnings, c.names, c.uncapped = c.draft.warnings, c.draft.names, c.draft.req.MaxTokens == 0
 	return nil
 }
 

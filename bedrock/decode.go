@@ -27,7 +27,7 @@ func (c *call) decodeAnswer(body []byte) (*llm.Response, error) {
 			r.Message.Content = append(r.Message.Content, p)
 		}
 	}
-	var end ending
+	end := ending{uncapped: c.uncapped}
 	for key, v := range doc.fields() {
 		switch string(key) {
 		case "stopReason":
@@ -200,6 +200,7 @@ type ending struct {
 	reported   bool // usage was
 	latency    time.Duration
 	servedBy   string // the model that a prompt router chose
+	uncapped   bool   // the request set no MaxTokens
 }
 
 // finish is the end of an answer that is whole, streamed or not. Lost says what did
@@ -213,8 +214,13 @@ func (end *ending) finish(modelID string, calls bool, warnings []llm.Warning, lo
 		f.Usage.Estimated = true
 		lost = cmp.Or(lost, "not reported")
 	}
+	if end.uncapped && f.StopReason == llm.StopMaxTokens {
+		// Many models stop at 4,096 tokens then, far below what they could say.
+		f.Warnings = append(slices.Clip(f.Warnings), llm.Warning{Code: llm.WarningClamped, Field: "max_tokens",
+			Message: "not set: the service cut the answer at a limit of its own (P43)"})
+	}
 	if lost != "" {
-		f.Warnings = append(slices.Clip(warnings), llm.Warning{Code: llm.WarningIncomplete, Field: "usage", Message: lost})
+		f.Warnings = append(slices.Clip(f.Warnings), llm.Warning{Code: llm.WarningIncomplete, Field: "usage", Message: lost})
 	}
 	return f
 }

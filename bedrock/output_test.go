@@ -113,3 +113,25 @@ func TestStreamFromConverse(t *testing.T) {
 		}
 	}
 }
+
+// An answer that the service cut at a limit of its own says so.
+func TestSilentCap(t *testing.T) {
+	s := bedrocktest.NewServer(replies{Message: llm.AssistantText("and then"), StopReason: llm.StopMaxTokens}, nil)
+	t.Cleanup(s.Close)
+	m := bedrock.New(s.Client(), "m", nil)
+	for most, want := range map[int]int{0: 1, 100: 0} {
+		req := talk(asked)
+		req.MaxTokens = most
+		whole, err := m.Generate(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		collected, err := llm.Collect(m.Stream(t.Context(), req))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(whole.Warnings, collected.Warnings); diff != "" || len(whole.Warnings) != want || want == 1 && whole.Warnings[0].Field != "max_tokens" {
+			t.Errorf("max tokens %d: %+v\n%s", most, whole.Warnings, diff)
+		}
+	}
+}
