@@ -19,14 +19,18 @@ const maxMessage = 256 // bytes of a provider's text that an error shows
 // characters become spaces; and it is cut to 256 bytes. Backends pass through it what
 // they put into [Error.Message].
 func Redact(text string) string {
-	text = elideBracketed(elideQuoted(unescape(text)))
-	text = strings.Map(func(r rune) rune {
+	text = strings.TrimSpace(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
 			return ' '
 		}
 		return r
-	}, text)
-	text = strings.TrimSpace(text)
+	}, unescape(text)))
+	for range 8 { // what the one leaves the other may have to elide
+		was := text
+		if text = strings.TrimSpace(elideBracketed(elideQuoted(text))); text == was {
+			break
+		}
+	}
 	if len(text) <= maxMessage {
 		return text
 	}
