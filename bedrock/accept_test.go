@@ -248,13 +248,13 @@ func (m *maker) userPart() llm.Part {
 func (m *maker) native() llm.Part {
 	block := pick(m, [2]string{"guardContent", `{"text":{"text":"g"}}`}, [2]string{"guardContent", `{"text":{"text":" "}}`}, [2]string{"hologram", `{"x":1}`},
 		[2]string{"searchResult", `{"source":"s","title":"t","content":[{"text":"x"}]}`}, [2]string{"toolUse", `{"toolUseId":"s1","name":"nova_grounding","type":"server_tool_use","input":{}}`},
-		[2]string{"guardContent", `7`}, [2]string{"text", `"native"`}, [2]string{"text", `" "`}, [2]string{"cachePoint", `{"type":"default","ttl":"1h"}`}, [2]string{"toolResult", `{"toolUseId":"1","content":[]}`},
+		[2]string{"guardContent", `7`}, [2]string{"text", `"native"`}, [2]string{"text", ""}, [2]string{"toolUse", ""}, [2]string{"document", ""}, [2]string{"cachePoint", ""}, [2]string{"text", `" "`}, [2]string{"cachePoint", `{"type":"default","ttl":"1h"}`}, [2]string{"toolResult", `{"toolUseId":"1","content":[]}`},
 		[2]string{"toolUse", `{"toolUseId":"1","name":"look","input":{}}`}, [2]string{"toolUse", `{"toolUseId":"a b","name":"x","type":"server_tool_use","input":"{\"q"}`}, [2]string{"reasoningContent", `{"reasoningText":{"text":"r"}}`}, [2]string{"document", `{"name":"a.b","format":"txt","source":{"content":[{"text":"x"}]}}`},
 		[2]string{"image", `{"format":"png","source":{"bytes":"iVBORw0KGgo="}}`})
 	if m.chance(5) {
 		return &llm.ProviderPart{Provider: pick(m, "", "openai"), Kind: "x", Data: raw(`{"type":"x"}`)}
 	}
-	return &llm.ProviderPart{Provider: bedrock.Provider, Kind: block[0], Data: raw(block[1])}
+	return &llm.ProviderPart{Provider: bedrock.Provider, Kind: block[0], Data: []byte(block[1])}
 }
 
 func (m *maker) media() llm.Part {

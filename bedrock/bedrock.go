@@ -104,10 +104,12 @@ func (c *call) converse(ctx context.Context, in *bedrockruntime.ConverseInput) (
 		return nil, c.fail(ctx, err)
 	}
 	r, err := c.decodeAnswer(body)
-	if err == nil {
-		r, err = c.answerOf(r)
-	}
 	if err != nil {
+		return nil, c.fail(ctx, err)
+	}
+	if r, err = c.answerOf(r); err != nil {
+		// As what a stream had told before the error.
+		r.StopReason, r.RawStopReason, r.Usage.Estimated = "", "", true
 		return r, c.fail(ctx, err)
 	}
 	return r, nil
@@ -118,10 +120,10 @@ func (c *call) whole(ctx context.Context, in *bedrockruntime.ConverseInput, yiel
 	r, err := c.converse(ctx, in)
 	if r != nil {
 		for ev, e := range r.Events() {
-			if _, end := ev.(*llm.Finish); end && err != nil {
-				ev = &llm.UsageUpdate{Usage: r.Usage}
+			if e != nil { // that the answer is partial; err says why
+				break
 			}
-			if !yield(ev, e) {
+			if !yield(ev, nil) {
 				return
 			}
 		}

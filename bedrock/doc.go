@@ -24,8 +24,8 @@
 // do is [llm.ErrUnsupported] where it changes the request's meaning, and a warning
 // where it only tunes it. docs/bedrock.md lists the rules.
 //
-// What families can do is data: see [Profile] and [ProfileFor]. A model that is not
-// known gets what all of them take.
+// What families can do is data: see [Profile] and [ProfileFor]. From a model that is not
+// known what some refuse is held back, where it only tunes.
 //
 // Where a family has no structured output, a tool takes the document; either way the
 // text of the answer satisfies [llm.OutputFormat], or the error is

@@ -132,7 +132,7 @@ func TestEncode(t *testing.T) {
 			r.TopK = new(40)
 			return r
 		}(), &bedrock.Options{Profile: &bedrock.Profile{TopKField: "top_k"}}, ""},
-		{"output", &llm.Request{Messages: ask().Messages, Output: &llm.OutputFormat{Name: "answer", Description: "d", Schema: raw(`{"type": "object", "properties": {}}`)}}, nil, "output.schema"},
+		{"output", &llm.Request{Messages: ask().Messages, Output: &llm.OutputFormat{Name: "answer", Description: "d", Schema: raw(`{"type": "object", "properties": {}}`)}}, nil, ""},
 		{"metadata", &llm.Request{Messages: ask().Messages, Metadata: map[string]string{"tenant": "a b", "bad": "ü", "": "x"}}, nil, "metadata metadata.bad"},
 		{"options", with(&bedrock.RequestOptions{
 			Guardrail: &bedrock.Guardrail{ID: "g", Version: "1", Trace: "enabled", StreamMode: "async"}, ServiceTier: "flex", Latency: "optimized",

@@ -3,6 +3,7 @@ package bedrock
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -65,6 +66,8 @@ type GuardrailResult struct {
 // That the guardrail intervened is no error. Errors are [*llm.Error] as of a [Model],
 // with the guardrail's id as their model.
 //
+// Package bedrocktest does not serve this operation.
+//
 // Source: https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ApplyGuardrail.html
 func (g *GuardrailClient) Apply(ctx context.Context, source types.GuardrailContentSource, parts ...llm.Part) (*GuardrailResult, error) {
 	c := &call{op: "apply guardrail"}
@@ -84,6 +87,9 @@ func (g *GuardrailClient) apply(ctx context.Context, c *call, source types.Guard
 	}
 	if err := g.caller.usable(ctx, "the guardrail client with NewGuardrailClient"); err != nil {
 		return nil, err
+	}
+	if !slices.Contains(source.Values(), source) {
+		return nil, invalid("source", "neither INPUT nor OUTPUT: use a constant of the AWS SDK's types")
 	}
 	in, err := g.input(source, parts)
 	if err != nil {

@@ -238,20 +238,29 @@ func (d *draft) changed(code llm.WarningCode, at fmt.Stringer, field, format str
 			path += "." + field
 		}
 	}
-	message := fmt.Sprintf(format, args...)
+	message := d.rule.label() + ": " + d.say(format, args...)
 	if d.strict {
 		if strings.HasPrefix(path, "metadata.") {
 			path = "metadata" // the key is the application's content
 		}
-		d.refuse(llm.ErrInvalidRequest, nil, path, "%s; strict mode repairs nothing", message)
+		d.refuse(llm.ErrInvalidRequest, nil, path, "%s; Options.Strict allows no such repair", message)
 		return
 	}
-	d.warnings = append(d.warnings, llm.Warning{Code: code, Field: path, Message: d.rule.label() + ": " + message})
+	d.warnings = append(d.warnings, llm.Warning{Code: code, Field: path, Message: message})
+}
+
+// say adds to what the profile says of the model that it may know nothing of it.
+func (d *draft) say(format string, args ...any) string {
+	message := fmt.Sprintf(format, args...)
+	if d.profile.Family == "" && strings.HasPrefix(message, "the model ") {
+		message += ", as far as is known: Options.Profile tells more"
+	}
+	return message
 }
 
 // warn notes what is done in another way than asked, and needs no repair.
 func (d *draft) warn(field, format string, args ...any) {
-	d.warnings = append(d.warnings, llm.Warning{Code: llm.WarningDowngraded, Field: field, Message: d.rule.label() + ": " + fmt.Sprintf(format, args...)})
+	d.warnings = append(d.warnings, llm.Warning{Code: llm.WarningDowngraded, Field: field, Message: d.rule.label() + ": " + d.say(format, args...)})
 }
 
 func (r *rule) label() string {

@@ -76,7 +76,7 @@ var rules = []rule{
 		"", 0, outputSchemas},
 	{"", "structured output", "without native support a tool takes the document",
 		"Extra inputs are not permitted", 0, structuredOutput},
-	{"P21", "strict schemas", "strict is dropped where the family has none; else schemas lose what strict mode refuses",
+	{"P21", "schema dialect", "strict is dropped where the family has none; else schemas lose what strict mode refuses",
 		"For 'object' type, 'additionalProperties' must be explicitly set to false", 0, strictSchemas},
 	{"P15", "tool choice", "a forced call that the family does not know is an error",
 		"This model doesn't support the toolConfig.toolChoice.any field.", tools, toolChoice},

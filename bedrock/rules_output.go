@@ -95,7 +95,7 @@ func strictSchemas(d *draft) {
 		if len(schema) == 0 {
 			schema = emptySchema
 		}
-		switch schema, changed, ok := strictSchema(schema); {
+		switch schema, lost, ok := strictSchema(schema); {
 		case !ok && d.profile.StrictTools:
 			d.changed(llm.WarningDropped, at, "strict", "strict tools take no objects with properties of any name")
 			d.ownTools()
@@ -108,17 +108,20 @@ func strictSchemas(d *draft) {
 			d.changed(llm.WarningDropped, at, "strict", "Bedrock takes %d strict tools", maxStrictTools)
 			d.ownTools()
 			d.req.Tools[i].Strict = false
-		case changed:
-			if len(t.Schema) > 0 {
-				d.changed(llm.WarningRepaired, at, "schema", "brought into the dialect of strict tools")
+		default:
+			if lost {
+				d.changed(llm.WarningRepaired, at, "schema", "bounds that strict tools do not take are left out")
 			}
 			d.ownTools()
 			d.req.Tools[i].Schema = schema
 		}
 	}
 	if o := d.req.Output; o != nil {
-		if schema, changed, _ := strictSchema(o.Schema); changed {
-			d.changed(llm.WarningRepaired, nil, "output.schema", "brought into the dialect of structured output; the answer is held to the whole schema")
+		schema, lost, _ := strictSchema(o.Schema)
+		if lost {
+			d.changed(llm.WarningRepaired, nil, "output.schema", "bounds that structured output does not take are left out of what is sent")
+		}
+		if !bytes.Equal(schema, o.Schema) {
 			own := *o
 			own.Schema = schema
 			d.req.Output = &own

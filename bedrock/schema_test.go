@@ -46,11 +46,11 @@ func TestStrictSchema(t *testing.T) {
 		`{"anyOf":[{"additionalProperties":{}}]}`:         `open`,
 		`{"type":"object","patternProperties":{"^a":{}}}`: `open`,
 	} {
-		got, changed, ok := strictSchema([]byte(schema))
+		got, _, ok := strictSchema([]byte(schema))
 		switch {
 		case !ok:
 			got = []byte("open")
-		case !changed:
+		case string(got) == schema:
 			got = nil
 		}
 		if string(got) != want {

@@ -10,10 +10,10 @@ var strictUnknown = []string{"minimum", "maximum", "exclusiveMinimum", "exclusiv
 
 // strictSchema is a schema in the dialect of strict mode: every object says that it
 // has no other properties, and bounds of numbers and lists are left out. The order of
-// what is left stays, since models answer in it. Changed says that it is another schema,
-// and ok is false where the dialect cannot say it: of objects with properties of any
+// what is left stays, since models answer in it. Lost says that bounds were left out, and
+// ok is false where the dialect cannot say the schema: of objects with properties of any
 // name.
-func strictSchema(schema json.RawMessage) (strict json.RawMessage, changed, ok bool) {
+func strictSchema(schema json.RawMessage) (strict json.RawMessage, lost, ok bool) {
 	v, ok := parse(schema)
 	if !ok {
 		return schema, false, false
@@ -23,12 +23,13 @@ func strictSchema(schema json.RawMessage) (strict json.RawMessage, changed, ok b
 	if s.open || !s.changed {
 		return schema, false, !s.open
 	}
-	return s.out, true, true
+	return s.out, s.lost, true
 }
 
 type strictWriter struct {
 	out     []byte
 	changed bool
+	lost    bool // bounds were left out
 	open    bool // there is an object with properties of any name
 }
 
@@ -59,7 +60,7 @@ func (s *strictWriter) schema(v value) {
 	for key, member := range v.fields() {
 		name := string(key)
 		if slices.Contains(strictUnknown, name) || name == "minItems" && string(member) != "0" && string(member) != "1" {
-			s.changed = true
+			s.changed, s.lost = true, true
 			continue
 		}
 		s.key(name)

@@ -12,7 +12,7 @@ import (
 type Options struct {
 	// Addr is the address to listen on: "127.0.0.1:8080". Empty is a free port of
 	// the loopback interface. On any other interface the server answers whoever can
-	// reach it, since signatures are not verified.
+	// reach it, unless Keys has signatures verified.
 	Addr string
 
 	// Fault says what is to go wrong with a request; nil is nothing. It is called
