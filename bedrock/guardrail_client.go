@@ -88,9 +88,6 @@ func (g *GuardrailClient) apply(ctx context.Context, c *call, source types.Guard
 	if err := g.caller.usable(ctx, "the guardrail client with NewGuardrailClient"); err != nil {
 		return nil, err
 	}
-	if !slices.Contains(source.Values(), source) {
-		return nil, invalid("source", "neither INPUT nor OUTPUT: use a constant of the AWS SDK's types")
-	}
 	in, err := g.input(source, parts)
 	if err != nil {
 		return nil, err
@@ -122,6 +119,8 @@ func (g *GuardrailClient) input(source types.GuardrailContentSource, parts []llm
 		return nil, invalid("version", "missing: a number, or DRAFT")
 	case source == "":
 		return nil, invalid("source", "missing: INPUT or OUTPUT")
+	case !slices.Contains(source.Values(), source):
+		return nil, invalid("source", "neither INPUT nor OUTPUT: use a constant of the AWS SDK's types")
 	case !utf8.ValidString(g.caller.id + g.version + string(source)):
 		return nil, invalid("", "invalid UTF-8 in the id, version or source")
 	case len(parts) == 0:

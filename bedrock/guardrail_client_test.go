@@ -141,6 +141,7 @@ func TestApplyGuardrailFailures(t *testing.T) {
 		{"no id", bedrock.NewGuardrailClient(client, "", "1", nil), input, []llm.Part{llm.Text("x")}, llm.ErrInvalidRequest, "id: missing"},
 		{"no version", bedrock.NewGuardrailClient(client, "g", "", nil), input, []llm.Part{llm.Text("x")}, llm.ErrInvalidRequest, "version: missing"},
 		{"no source", g, "", []llm.Part{llm.Text("x")}, llm.ErrInvalidRequest, "source: missing"},
+		{"source in small letters", g, "input", []llm.Part{llm.Text("x")}, llm.ErrInvalidRequest, "source: neither INPUT nor OUTPUT"},
 		{"no parts", g, input, nil, llm.ErrInvalidRequest, "parts: empty"},
 		{"nil part", g, input, []llm.Part{nil}, llm.ErrInvalidRequest, "parts[0]: nil part"},
 		{"nil text", g, input, []llm.Part{(*llm.TextPart)(nil)}, llm.ErrInvalidRequest, "parts[0]: nil part"},
