@@ -90,11 +90,17 @@ func AppendString(dst, text []byte) []byte {
 	}
 	s := text[1 : len(text)-1]
 	for len(s) > 0 {
-		if c := s[0]; c != '\\' {
-			r, n := utf8.DecodeRune(s)
-			dst = utf8.AppendRune(dst, r)
-			s = s[n:]
-			continue
+		plain := s // up to the next escape
+		if i := bytes.IndexByte(s, '\\'); i >= 0 {
+			plain = s[:i]
+		}
+		if s = s[len(plain):]; utf8.Valid(plain) {
+			dst = append(dst, plain...)
+		} else {
+			dst = append(dst, string([]rune(string(plain)))...)
+		}
+		if len(s) == 0 {
+			break
 		}
 		switch c := s[1]; c {
 		case 'b':
