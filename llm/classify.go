@@ -79,6 +79,30 @@ func RetryAfter(err error) (time.Duration, bool) {
 	return d, found
 }
 
+// Annotate returns an error that says more of err: message stands in front, and the rest
+// is as err has it, its verdict ([CodeOf], [IsRetryable], [RetryAfter]) and what its
+// outermost [*Error] knows of the call, such as provider, status and request id. Err is
+// the cause. Middleware that changes the verdict sets Code or Retryable of what is returned.
+// The message is for logs: it must hold nothing of the request or the answer. Annotate(nil,
+// message) is an error of [ErrUnknown].
+func Annotate(err error, message string) *Error {
+	a := &Error{}
+	if e, ok := errors.AsType[*Error](err); ok && e != nil {
+		*a = *e
+	}
+	a.Code, a.Message, a.Err = CodeOf(err), message, err
+	if a.Code == "" {
+		a.Code = ErrUnknown
+	}
+	if retry := IsRetryable(err); retry != retryable[a.Code] {
+		a.Retryable = &retry
+	} else {
+		a.Retryable = nil
+	}
+	a.RetryAfter, _ = RetryAfter(err)
+	return a
+}
+
 // walk visits an error and its causes depth first, as errors.Is does, until visit
 // returns true; it says whether that happened.
 func walk(err error, visit func(error) bool) bool {

@@ -105,32 +105,32 @@ type Error struct {
 // raw code and request id, as far as they are known. The message is shown as [Redact]
 // leaves it, raw code and request id where they look like such. Of causes it shows
 // errors of this package and of package context, and the operating system's error
-// numbers, which all have texts of their own.
-func (e *Error) Error() string { return e.text("") }
+// numbers, which all have texts of their own, and does not repeat what stands there already.
+func (e *Error) Error() string { return e.text(Error{}) }
 
 // String returns what [Error.Error] does, so that the value can be logged too.
-func (e Error) String() string { return e.text("") }
+func (e Error) String() string { return e.text(Error{}) }
 
-// text is the error's text within one of the code outer, which it does not repeat.
-func (e *Error) text(outer Code) string {
+// text is the error's text within that of outer, of which it repeats nothing.
+func (e *Error) text(outer Error) string {
 	if e == nil {
 		return "<nil>"
 	}
 	var b strings.Builder
-	for _, s := range []string{e.Provider, e.Op, e.Model} {
-		if s == "" {
+	for _, s := range [][2]string{{e.Provider, outer.Provider}, {e.Op, outer.Op}, {e.Model, outer.Model}} {
+		if s[0] == "" || s[0] == s[1] {
 			continue
 		}
 		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(printable(s))
+		b.WriteString(printable(s[0]))
 	}
 	code := e.Code.known().Error()
-	if e.Code == outer {
+	if e.Code == outer.Code {
 		code = ""
 	}
-	for _, s := range []string{code, Redact(e.Message), safeText(e.Err, e.Code)} {
+	for _, s := range []string{code, Redact(e.Message), safeText(e.Err, *e)} {
 		if s != "" {
 			if b.Len() > 0 {
 				b.WriteString(": ")
@@ -139,19 +139,19 @@ func (e *Error) text(outer Code) string {
 		}
 	}
 	var details []string
-	if e.Status != 0 {
+	if e.Status != outer.Status && e.Status != 0 {
 		details = append(details, "status "+strconv.Itoa(e.Status))
 	}
-	if e.RawCode != "" {
+	if e.RawCode != outer.RawCode && e.RawCode != "" {
 		details = append(details, rawCode(e.RawCode))
 	}
-	if e.RequestID != "" {
+	if e.RequestID != outer.RequestID && e.RequestID != "" {
 		details = append(details, "request id "+requestID(e.RequestID))
 	}
 	if details != nil {
 		fmt.Fprintf(&b, " (%s)", strings.Join(details, ", "))
 	}
-	if b.Len() == 0 && outer == "" {
+	if b.Len() == 0 && outer.Code == "" {
 		return ErrUnknown.Error()
 	}
 	return b.String()
@@ -217,16 +217,16 @@ func (e *Error) Unwrap() []error {
 	return errs
 }
 
-// safeText is the text of those errors in a chain that are known to be safe. It does
-// not repeat the code outer.
-func safeText(err error, outer Code) string {
+// safeText is the text of those errors in a chain that are known to be safe, within that of
+// outer. Of several causes each says whose it is, even where outer says the same.
+func safeText(err error, outer Error) string {
 	switch e := err.(type) {
 	case nil:
 		return ""
 	case *Error:
 		return e.text(outer)
 	case Code:
-		if e == outer {
+		if e == outer.Code {
 			return ""
 		}
 		return e.known().Error()
@@ -237,7 +237,7 @@ func safeText(err error, outer Code) string {
 	case interface{ Unwrap() []error }:
 		var texts []string
 		for _, err := range e.Unwrap() {
-			if s := safeText(err, outer); s != "" {
+			if s := safeText(err, Error{Code: outer.Code}); s != "" {
 				texts = append(texts, s)
 			}
 		}

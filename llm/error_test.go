@@ -117,6 +117,38 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
+func TestAnnotate(t *testing.T) {
+	inner := &llm.Error{Code: llm.ErrRateLimited, Op: "generate", Provider: "p", Model: "m", Message: "slow down", Status: 429, RequestID: "r1",
+		RetryAfter: time.Second, Err: io.EOF}
+	e := llm.Annotate(fmt.Errorf("w: %w", inner), "gave up after 3 attempts")
+	if got, want := e.Error(), "p generate m: rate limited: gave up after 3 attempts: slow down (status 429, request id r1)"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if !errors.Is(e, io.EOF) || e.RetryAfter != time.Second || !llm.IsRetryable(e) {
+		t.Errorf("something is lost: %#v", e)
+	}
+	joined := llm.Annotate(errors.Join(&llm.Error{Code: llm.ErrOverloaded, Provider: "p", Model: "a"}, &llm.Error{Code: llm.ErrOverloaded, Provider: "p", Model: "b"}), "both failed")
+	if got, want := joined.Error(), "p a: overloaded: both failed: p a; p b"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	for _, c := range []struct {
+		err       error
+		code      llm.Code
+		retryable bool
+	}{
+		{nil, llm.ErrUnknown, false},
+		{context.DeadlineExceeded, llm.ErrTimeout, false},
+		{llm.ErrOverloaded, llm.ErrOverloaded, true},
+		{&llm.Error{Code: llm.ErrMalformedOutput, Retryable: new(true)}, llm.ErrMalformedOutput, true},
+		{(*llm.Error)(nil), llm.ErrUnknown, false},
+	} {
+		e := llm.Annotate(c.err, "more")
+		if e.Code != c.code || llm.IsRetryable(e) != c.retryable || (c.err != nil && e.Err != c.err) {
+			t.Errorf("Annotate(%v) = %#v", c.err, e)
+		}
+	}
+}
+
 // A structured log shows what the text does, and no cause.
 func TestErrorJSON(t *testing.T) {
 	b, err := json.Marshal(map[string]any{"err": &llm.Error{Code: llm.ErrRateLimited, Message: `bad "SECRET"`, Status: 429, RequestID: "r1", RetryAfter: 1500 * time.Millisecond, Err: errors.New("SECRET")}})

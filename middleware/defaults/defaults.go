@@ -1,0 +1,112 @@
+// Package defaults fills the fields of a request that the application left unset.
+//
+// MaxTokens matters most: some models cut an answer at 4,096 tokens where it is not set, in
+// silence.
+package defaults
+
+import (
+	"context"
+	"iter"
+	"slices"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// New returns middleware that fills what a request leaves unset with what the template has.
+// A field of the request that is set stays as it is; Metadata is filled key by key, and
+// Options provider by provider. The template's Messages are not used. The template is copied;
+// a nil one fills nothing.
+//
+// The request that comes in is not changed: one that lacks something is passed on as a copy.
+func New(template *llm.Request) llm.Middleware {
+	t := template.Clone()
+	return func(next llm.Model) llm.Model { return &model{next, t} }
+}
+
+type model struct {
+	next     llm.Model
+	template *llm.Request
+}
+
+func (m *model) Info() llm.Info    { return m.next.Info() }
+func (m *model) Unwrap() llm.Model { return m.next }
+
+func (m *model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	return m.next.Generate(ctx, m.fill(req))
+}
+
+func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
+	return m.next.Stream(ctx, m.fill(req))
+}
+
+// fill returns a request in which nothing is unset that the template has.
+func (m *model) fill(req *llm.Request) *llm.Request {
+	if req == nil || m.template == nil {
+		return req
+	}
+	t, r := m.template, *req
+	if len(r.System) == 0 {
+		r.System = t.System
+	}
+	if len(r.Tools) == 0 {
+		r.Tools = t.Tools
+	}
+	if r.ToolChoice == (llm.ToolChoice{}) {
+		r.ToolChoice = t.ToolChoice
+	}
+	if r.MaxTokens == 0 {
+		r.MaxTokens = t.MaxTokens
+	}
+	if r.Temperature == nil {
+		r.Temperature = t.Temperature
+	}
+	if r.TopP == nil {
+		r.TopP = t.TopP
+	}
+	if r.TopK == nil {
+		r.TopK = t.TopK
+	}
+	if len(r.StopSequences) == 0 {
+		r.StopSequences = t.StopSequences
+	}
+	if r.Output == nil {
+		r.Output = t.Output
+	}
+	if r.Reasoning == nil {
+		r.Reasoning = t.Reasoning
+	}
+	r.Metadata = fillMetadata(r.Metadata, t.Metadata)
+	r.Options = fillOptions(r.Options, t.Options)
+	return &r
+}
+
+func fillMetadata(have, defaults map[string]string) map[string]string {
+	var filled map[string]string
+	for k, v := range defaults {
+		if _, ok := have[k]; ok {
+			continue
+		}
+		if filled == nil {
+			filled = make(map[string]string, len(have)+len(defaults))
+			for k, v := range have {
+				filled[k] = v
+			}
+		}
+		filled[k] = v
+	}
+	if filled == nil {
+		return have
+	}
+	return filled
+}
+
+func fillOptions(have, defaults []llm.ProviderOptions) []llm.ProviderOptions {
+	filled := slices.Clip(have)
+	for _, d := range defaults {
+		sameProvider := func(o llm.ProviderOptions) bool { return o != nil && o.ProviderName() == d.ProviderName() }
+		if d != nil && !slices.ContainsFunc(have, sameProvider) {
+			filled = append(filled, d)
+		}
+	}
+	return filled
+}
