@@ -1,0 +1,229 @@
+package middleware_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/parley-sdk/parley/internal/hook"
+	"github.com/parley-sdk/parley/internal/leak"
+	"github.com/parley-sdk/parley/llm"
+	"github.com/parley-sdk/parley/middleware"
+	"github.com/parley-sdk/parley/middleware/breaker"
+	"github.com/parley-sdk/parley/middleware/ratelimit"
+	"github.com/parley-sdk/parley/middleware/retry"
+	"github.com/parley-sdk/parley/middleware/timeout"
+)
+
+func TestMain(m *testing.M) { os.Exit(leak.Run(m)) }
+
+// soakCalls is the number of calls of the soak: 2,000 times PARLEY_SOAK.
+func soakCalls(t *testing.T) int {
+	soak := 1
+	if s := os.Getenv("PARLEY_SOAK"); s != "" {
+		var err error
+		if soak, err = strconv.Atoi(s); err != nil || soak < 1 {
+			t.Fatalf("PARLEY_SOAK=%q is not a positive number", s)
+		}
+	}
+	return 2000 * soak
+}
+
+// tally counts what happened above and below the attempts' policies.
+type tally struct {
+	attempts, retries, rejections, unsent atomic.Int64
+	answers, failures, breaks             atomic.Int64
+	failed                                sync.Map // code → *atomic.Int64
+}
+
+// attempts counts the attempts that retry makes, and those that ended before the backend.
+func (n *tally) around(mw llm.Middleware) llm.Middleware {
+	return func(next llm.Model) llm.Model { return &attemptCounter{mw(next), n} }
+}
+
+type attemptCounter struct {
+	next llm.Model
+	n    *tally
+}
+
+func (a *attemptCounter) Info() llm.Info    { return a.next.Info() }
+func (a *attemptCounter) Unwrap() llm.Model { return a.next }
+
+func (a *attemptCounter) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	defer a.count(ctx)()
+	return a.next.Generate(ctx, req)
+}
+
+func (a *attemptCounter) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
+	return llm.Once(func(yield func(llm.Event, error) bool) {
+		defer a.count(ctx)()
+		a.next.Stream(ctx, req)(yield)
+	})
+}
+
+func (a *attemptCounter) count(ctx context.Context) (end func()) {
+	c := ctx.Value(callKey{}).(*call)
+	before := c.reached.Load()
+	a.n.attempts.Add(1)
+	return func() {
+		if c.reached.Load() == before {
+			a.n.unsent.Add(1)
+		}
+	}
+}
+
+// TestSoak makes many calls through Standard over a backend that throttles, fails, cuts
+// and stalls, while callers break, cancel and have deadlines. Every call ends in its
+// answer or a typed error, the counts above and below add up, and nothing is left.
+func TestSoak(t *testing.T) {
+	calls := soakCalls(t)
+	const workers = 64
+	before := heap()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		// Every ten minutes the backend is down for one.
+		backend := &chaos{seed: 7, outage: func() bool { return time.Since(begin)%(10*time.Minute) > 9*time.Minute }}
+		n := new(tally)
+		model := llm.Wrap(backend, middleware.Standard(middleware.Config{
+			Timeout: timeout.New(&timeout.Options{Total: 5 * time.Minute}),
+			Retry:   retry.New(nil),
+			Breaker: n.around(breaker.New(nil)),
+			RateLimit: ratelimit.New(&ratelimit.Options{
+				RequestsPerMinute: 3000, TokensPerMinute: 500_000, MaxConcurrent: workers / 2, AssumeMaxTokens: 100}),
+			AttemptTimeout: timeout.New(&timeout.Options{Generate: 20 * time.Second, FirstEvent: 5 * time.Second, BetweenEvents: 5 * time.Second}),
+		}))
+		var ids atomic.Int64
+		var wg sync.WaitGroup
+		for range workers {
+			wg.Go(func() {
+				for id := int(ids.Add(1)); id <= calls; id = int(ids.Add(1)) {
+					n.caller(t, model, id)
+				}
+			})
+		}
+		wg.Wait()
+		n.check(t, backend, calls)
+		t.Logf("%d calls in %v of virtual time: %d answers, %d failures, %d left; %d attempts, %d retries, %d rejections, %d reached the backend",
+			calls, time.Since(begin).Round(time.Second), n.answers.Load(), n.failures.Load(), n.breaks.Load(), n.attempts.Load(), n.retries.Load(), n.rejections.Load(), backend.began.Load())
+	})
+	if after := heap(); after > before+4<<20 {
+		t.Errorf("the heap grew from %d to %d bytes", before, after)
+	}
+}
+
+// caller makes one call, in one of several ways.
+func (n *tally) caller(t *testing.T, model llm.Model, id int) {
+	rng := rand.New(rand.NewPCG(11, uint64(id)))
+	ctx := context.WithValue(t.Context(), callKey{}, &call{id: id})
+	ctx = hook.Observe(ctx, func(ev hook.Event) {
+		switch ev.Kind {
+		case hook.Retry:
+			n.retries.Add(1)
+		case hook.Reject:
+			n.rejections.Add(1)
+		}
+	})
+	impatient := false
+	switch rng.IntN(20) {
+	case 0:
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(rng.IntN(1000))*time.Millisecond)
+		defer cancel()
+		impatient = true
+	case 1:
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithCancel(ctx)
+		defer time.AfterFunc(time.Duration(rng.IntN(1000))*time.Millisecond, cancel).Stop()
+		defer cancel()
+		impatient = true
+	}
+	req := &llm.Request{Messages: []llm.Message{llm.UserText("Go.")}, MaxTokens: 50}
+	if rng.IntN(2) == 0 {
+		resp, err := model.Generate(ctx, req)
+		n.end(t, ctx, id, impatient, resp, err)
+		return
+	}
+	leave := -1
+	if rng.IntN(10) == 0 {
+		leave = rng.IntN(words + 3)
+	}
+	var acc llm.Accumulator
+	seen := 0
+	for _, err := range acc.Tee(model.Stream(ctx, req)) {
+		if err != nil {
+			n.end(t, ctx, id, impatient, acc.Response(), err)
+			return
+		}
+		if seen++; seen == leave {
+			n.breaks.Add(1)
+			return
+		}
+	}
+	n.end(t, ctx, id, impatient, acc.Response(), nil)
+}
+
+func (n *tally) end(t *testing.T, ctx context.Context, id int, impatient bool, resp *llm.Response, err error) {
+	if err == nil {
+		n.answers.Add(1)
+		if want := strings.Repeat(word(id), words); resp.Text() != want || resp.StopReason != llm.StopEndTurn {
+			t.Errorf("call %d was answered with %q (%s)", id, resp.Text(), resp.StopReason)
+		}
+		return
+	}
+	n.failures.Add(1)
+	code := llm.CodeOf(err)
+	c, _ := n.failed.LoadOrStore(code, new(atomic.Int64))
+	c.(*atomic.Int64).Add(1)
+	if _, ok := errors.AsType[*llm.Error](err); !ok || code == llm.ErrUnknown {
+		t.Errorf("call %d failed without a code: %v", id, err)
+	}
+	if code == llm.ErrCanceled && !impatient {
+		t.Errorf("call %d was cancelled by nobody: %v", id, err)
+	}
+	if resp != nil && !strings.HasPrefix(strings.Repeat(word(id), words), resp.Text()) {
+		t.Errorf("call %d failed with the words of another: %q", id, resp.Text())
+	}
+}
+
+// check looks that the counts add up.
+func (n *tally) check(t *testing.T, backend *chaos, calls int) {
+	t.Helper()
+	equal := func(what string, got, want int64) {
+		if t.Helper(); got != want {
+			t.Errorf("%s: %d and %d", what, got, want)
+		}
+	}
+	equal("answers, failures and broken loops, and calls", n.answers.Load()+n.failures.Load()+n.breaks.Load(), int64(calls))
+	equal("attempts, and calls and retries", n.attempts.Load(), int64(calls)+n.retries.Load())
+	equal("attempts that were sent, and those that arrived", n.attempts.Load()-n.unsent.Load(), backend.began.Load())
+	equal("attempts that arrived, and that ended", backend.began.Load(), backend.ended.Load())
+	if n.rejections.Load() > n.unsent.Load() {
+		t.Errorf("%d rejections, but only %d attempts were not sent", n.rejections.Load(), n.unsent.Load())
+	}
+	if n.answers.Load() < int64(calls)/2 || n.retries.Load() == 0 || n.rejections.Load() == 0 {
+		t.Errorf("only %d answers, %d retries, %d rejections: the soak tests nothing", n.answers.Load(), n.retries.Load(), n.rejections.Load())
+	}
+	codes := map[llm.Code]int64{}
+	for code, c := range n.failed.Range {
+		codes[code.(llm.Code)] = c.(*atomic.Int64).Load()
+	}
+	t.Logf("failures: %v", codes)
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
