@@ -1,0 +1,156 @@
+package ratelimit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"iter"
+	"math"
+	"time"
+
+	"github.com/parley-sdk/parley/internal/hook"
+	"github.com/parley-sdk/parley/llm"
+)
+
+const policy = "ratelimit" // for observers
+
+type model struct {
+	next    llm.Model
+	options *Options // with the defaults filled in
+	key     string   // where the options have no Key
+	limiter interface {
+		acquire(ctx context.Context, key string, tokens int) (release func(Result), waited time.Duration, err error)
+	}
+}
+
+func newModel(next llm.Model, o *Options) *model {
+	info := next.Info()
+	m := &model{next: next, options: o, key: info.Provider + "/" + info.Model}
+	if own, ok := o.Limiter.(*limiter); ok {
+		m.limiter = own
+	} else {
+		m.limiter = stopwatch{o.Limiter}
+	}
+	return m
+}
+
+func (m *model) Info() llm.Info    { return m.next.Info() }
+func (m *model) Unwrap() llm.Model { return m.next }
+
+func (m *model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	if req == nil {
+		return m.next.Generate(ctx, nil) // which refuses it
+	}
+	release, waited, err := m.acquire(ctx, req, "generate")
+	if err != nil {
+		return nil, err
+	}
+	var o outcome
+	defer m.settle(release, &o)
+	m.tellWait(ctx, waited)
+	resp, err := m.next.Generate(ctx, req)
+	o.generated(resp, err)
+	return resp, err
+}
+
+func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
+	if req == nil {
+		return m.next.Stream(ctx, nil)
+	}
+	return llm.Once(func(yield func(llm.Event, error) bool) {
+		release, waited, err := m.acquire(ctx, req, "stream")
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		var o outcome
+		defer m.settle(release, &o)
+		m.tellWait(ctx, waited)
+		for ev, err := range m.next.Stream(ctx, req) {
+			o.streamed(ev, err)
+			if !yield(ev, err) {
+				return
+			}
+		}
+	})
+}
+
+// acquire waits for a permit and says how long that took.
+func (m *model) acquire(ctx context.Context, req *llm.Request, op string) (release func(Result), waited time.Duration, err error) {
+	key := m.key
+	if m.options.Key != nil {
+		key = m.options.Key(ctx, req)
+	}
+	input, output := max(0, m.options.Estimate(req)), req.MaxTokens
+	if output <= 0 {
+		output = m.options.AssumeMaxTokens
+	}
+	release, waited, err = m.limiter.acquire(ctx, key, input+min(output, math.MaxInt-input))
+	if err != nil {
+		return nil, 0, m.refused(ctx, op, err, input)
+	}
+	return release, waited, nil
+}
+
+// stopwatch is a limiter of the user's, whose calls are timed. Less than a millisecond is
+// no wait.
+type stopwatch struct{ Limiter }
+
+func (s stopwatch) acquire(ctx context.Context, key string, tokens int) (func(Result), time.Duration, error) {
+	start := time.Now()
+	release, err := s.Acquire(ctx, key, tokens)
+	waited := time.Since(start)
+	if waited < time.Millisecond {
+		waited = 0
+	}
+	return release, waited, err
+}
+
+// refused is the error of a call that the limiter did not let pass.
+func (m *model) refused(ctx context.Context, op string, err error, input int) error {
+	e := llm.Annotate(err, "nothing was sent: the limiter failed")
+	own, typed := err.(*llm.Error)
+	_, coded := errors.AsType[llm.Code](err)
+	switch {
+	case typed && own != nil:
+		*e = *own
+	case ctx.Err() != nil:
+		e.Code, e.Err = llm.CodeOf(ctx.Err()), errors.Join(ctx.Err(), err)
+	case !coded:
+		e.Code = llm.ErrRejected
+	}
+	if size, ok := errors.AsType[*sizeError](err); ok {
+		e.Message = size.advice(input)
+	}
+	info := m.next.Info()
+	e.Op, e.Provider, e.Model = cmp.Or(e.Op, op), cmp.Or(e.Provider, info.Provider), cmp.Or(e.Model, info.Model)
+	if ctx.Err() == nil {
+		hook.Tell(ctx, hook.Event{Kind: hook.Reject, Policy: policy, Code: string(llm.CodeOf(e)), Wait: e.RetryAfter,
+			Provider: info.Provider, Model: info.Model})
+	}
+	return e
+}
+
+// tellWait tells observers of a wait.
+func (m *model) tellWait(ctx context.Context, waited time.Duration) {
+	if waited == 0 {
+		return
+	}
+	info := m.next.Info()
+	hook.Tell(ctx, hook.Event{Kind: hook.Wait, Policy: policy, Wait: waited, Provider: info.Provider, Model: info.Model})
+}
+
+// settle ends a call that had a permit, however it ended.
+func (m *model) settle(release func(Result), o *outcome) {
+	if release == nil {
+		return
+	}
+	r := Result{Tokens: -1, Err: o.err}
+	defer func() { release(r) }() // Used may panic
+	switch usage, known := o.known(); {
+	case known:
+		r.Tokens = max(0, m.options.Used(usage))
+	case o.refused():
+		r.Tokens, r.Unsent = 0, o.unsent()
+	}
+}

@@ -1,0 +1,90 @@
+package ratelimit
+
+import (
+	"context"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// Options are the limits and how calls count towards them. A number of 0 or less means the
+// default.
+type Options struct {
+	RequestsPerMinute int // default: no limit
+	TokensPerMinute   int // input and output together; default: no limit
+	MaxConcurrent     int // calls at a time; default: no limit
+
+	// RequestBurst is how many requests may be sent at once after a pause. Default: ten
+	// seconds' worth of RequestsPerMinute, at least 1.
+	RequestBurst int
+	// TokenBurst is how many tokens may be reserved at once after a pause, and the most that
+	// one call may reserve. Default: one minute's worth, TokensPerMinute.
+	TokenBurst int
+
+	// Key says which limits a call counts towards: each key has the limits above for
+	// itself. Nil = "provider/model" of the wrapped model. Keys may be many, such as one a
+	// tenant: those that hold no information are forgotten.
+	Key func(ctx context.Context, req *llm.Request) string
+
+	// Estimate returns the number of input tokens of a request. Nil = [EstimateInput]. It is
+	// not called where tokens are not limited.
+	Estimate func(req *llm.Request) int
+	// AssumeMaxTokens is what is reserved for the output of a request whose MaxTokens is not
+	// set. Default: 4,096.
+	AssumeMaxTokens int
+	// Used returns how much of the quota a call has used up. Nil = Burndown(1): input and
+	// output without what was read from the provider's cache, as Amazon Bedrock and
+	// Anthropic count. For providers that count cached tokens too, it is
+	// llm.Usage.TotalTokens.
+	Used func(llm.Usage) int
+
+	// Adaptive lowers the limits of a key where the provider turns out to allow less. Each
+	// [llm.ErrRateLimited] cuts rates, bursts and MaxConcurrent to 70 % of what they are and
+	// empties the buckets, at most once in 10 seconds and down to 5 % of the limits set here;
+	// then they grow by 10 % of those a minute, and never above. Where the provider says how
+	// long to wait ([llm.RetryAfter]), nothing is sent for so long, at most a minute. Where
+	// no limit is set, that pause is all it does.
+	Adaptive bool
+
+	// Limiter decides in the place of the limits above, from RequestsPerMinute to TokenBurst
+	// and Adaptive, which are then not used. Nil = NewLimiter of these options.
+	Limiter Limiter
+}
+
+// New returns middleware that lets calls wait until they fit into the limits. Nil options
+// limit nothing. All models that one New wraps share its limits, key by key; several News
+// share them by one [Limiter].
+func New(opts *Options) llm.Middleware {
+	var o Options
+	if opts != nil {
+		o = *opts
+	}
+	if o.Limiter == nil {
+		if o.RequestsPerMinute <= 0 && o.TokensPerMinute <= 0 && o.MaxConcurrent <= 0 && !o.Adaptive {
+			return func(next llm.Model) llm.Model { return next }
+		}
+		o.Limiter = NewLimiter(&o)
+		if o.TokensPerMinute <= 0 {
+			o.Estimate = func(*llm.Request) int { return 0 }
+		}
+	}
+	if o.Estimate == nil {
+		o.Estimate = EstimateInput
+	}
+	if o.AssumeMaxTokens <= 0 {
+		o.AssumeMaxTokens = 4096
+	}
+	if o.Used == nil {
+		o.Used = Burndown(1)
+	}
+	return func(next llm.Model) llm.Model { return newModel(next, &o) }
+}
+
+// Burndown returns a function for [Options.Used] that counts the input without cache reads,
+// and each token of the output as that many. On Amazon Bedrock output counts five times for
+// Claude 3.7 and later, else once. It panics where output is negative.
+func Burndown(output int) func(llm.Usage) int {
+	if output < 0 {
+		panic("ratelimit: negative burndown")
+	}
+	return func(u llm.Usage) int { return u.InputTokens - u.CacheReadTokens + output*u.OutputTokens }
+}

@@ -1,0 +1,86 @@
+package ratelimit
+
+import (
+	"errors"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// outcome is how a call ended. The zero value is a call that panicked.
+type outcome struct {
+	usage   llm.Usage // as far as the provider told
+	ended   bool      // the usage is that of the whole call
+	bytes   int       // of text, reasoning and tool input that were streamed
+	started bool      // some of an answer came
+	err     error
+}
+
+func (o *outcome) generated(resp *llm.Response, err error) {
+	o.err = err
+	if resp != nil {
+		o.usage, o.ended, o.started = resp.Usage, true, len(resp.Message.Content) > 0
+	}
+}
+
+func (o *outcome) streamed(ev llm.Event, err error) {
+	if err != nil {
+		o.err = err
+		return
+	}
+	switch ev := ev.(type) {
+	case *llm.UsageUpdate:
+		o.usage = ev.Usage
+		return
+	case *llm.Finish:
+		o.ended = true
+		if ev.Usage.TotalTokens() > 0 {
+			o.usage = ev.Usage
+		}
+	case *llm.TextDelta:
+		o.bytes += len(ev.Text)
+	case *llm.ReasoningDelta:
+		o.bytes += len(ev.Text)
+	case *llm.ToolCallDelta:
+		o.bytes += len(ev.Input)
+	}
+	o.started = true
+}
+
+// known returns what the call used, if the provider told. What it told early in a stream
+// that broke off says little of the output.
+func (o *outcome) known() (llm.Usage, bool) {
+	u := o.usage
+	if u.TotalTokens() <= 0 {
+		return u, false
+	}
+	if !o.ended {
+		u.OutputTokens = max(u.OutputTokens, o.bytes/4)
+	}
+	return u, true
+}
+
+// refused says that the call failed before the provider worked on it.
+func (o *outcome) refused() bool {
+	if o.err == nil || o.started {
+		return false
+	}
+	switch llm.CodeOf(o.err) {
+	case llm.ErrInvalidRequest, llm.ErrUnauthenticated, llm.ErrPermissionDenied, llm.ErrNotFound, llm.ErrUnsupported,
+		llm.ErrContextTooLong, llm.ErrRateLimited, llm.ErrQuotaExhausted, llm.ErrOverloaded, llm.ErrNotReady,
+		llm.ErrUnavailable, llm.ErrRejected, llm.ErrBudgetExceeded:
+		return true
+	}
+	return false
+}
+
+// unsent says of a call that was refused that this happened before it was sent.
+func (o *outcome) unsent() bool {
+	if e, ok := errors.AsType[*llm.Error](o.err); ok && e != nil && (e.Status != 0 || e.RequestID != "") {
+		return false
+	}
+	switch llm.CodeOf(o.err) {
+	case llm.ErrInvalidRequest, llm.ErrUnauthenticated, llm.ErrUnsupported, llm.ErrRejected, llm.ErrBudgetExceeded:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,77 @@
+package ratelimit
+
+import (
+	"container/list"
+	"context"
+	"time"
+)
+
+// permit is a call that waits for its turn, or has had it.
+type permit struct {
+	limiter *limiter
+	queue   *queue
+	tokens  int           // reserved
+	place   *list.Element // in the queue, if it had to wait
+	wake    chan struct{} // has it look again, if it had to wait
+	settled bool
+}
+
+// wait waits in the queue until the call may be sent.
+func (p *permit) wait(ctx context.Context) error {
+	var timer *time.Timer
+	var due <-chan time.Time
+	for {
+		served, after, err := p.look(ctx)
+		if served || err != nil {
+			return err
+		}
+		switch {
+		case after == 0: // somebody will wake it
+		case timer == nil:
+			timer = time.NewTimer(after)
+			defer timer.Stop()
+			due = timer.C
+		default:
+			timer.Reset(after)
+		}
+		select {
+		case <-p.wake:
+		case <-due:
+		case <-ctx.Done():
+			p.limiter.mu.Lock()
+			p.queue.leave(p)
+			p.limiter.mu.Unlock()
+			return interrupted(ctx)
+		}
+	}
+}
+
+// look takes what the call needs if it is the first in the queue. If that is not there it
+// says when to look again, 0 where it has to be woken.
+func (p *permit) look(ctx context.Context) (served bool, after time.Duration, err error) {
+	p.limiter.mu.Lock()
+	defer p.limiter.mu.Unlock()
+	q, now := p.queue, time.Now()
+	if q.waiting.Front() != p.place {
+		return false, 0, nil
+	}
+	if q.take(now, p.tokens) {
+		q.leave(p)
+		return true, 0, nil
+	}
+	after = q.wait(now, p.tokens, 0, 0)
+	if err = tooLate(ctx, now, after); err != nil {
+		q.leave(p)
+	}
+	return false, after, err
+}
+
+// release gives back what the call did not use. Only the first call does anything.
+func (p *permit) release(r Result) {
+	p.limiter.mu.Lock()
+	defer p.limiter.mu.Unlock()
+	if !p.settled {
+		p.settled = true
+		p.queue.settle(time.Now(), p.tokens, r)
+	}
+}
