@@ -79,13 +79,41 @@
 //
 // # Middleware
 //
-// [RunMiddleware] runs the same laws on a wrapped model, and cases of its own: what
-// is not the middleware's business passes, at once, once and unchanged. Its cases
-// never ask a second time where the model failed for a reason that is not retryable,
-// and their scripts go on failing where it may be asked again, so that a retry, a
-// breaker, a limiter, a hedge and a cache can pass; set their limits so that some
-// hundred quick calls fit, and timeouts above 45 seconds. A middleware that is made to
-// change questions or answers cannot pass.
+// [RunMiddleware] runs the same laws on a wrapped model, so that parity, laziness and
+// the grammar of streams are those of any model. Cases of its own check what makes a
+// wrapper one:
+//
+//   - What is not its business passes, at once, once and unchanged: requests, answers,
+//     each event when it comes, errors with their causes, partial answers, usage,
+//     context values and deadlines, panics.
+//   - A stream is never begun again once anything of it was seen but its usage. Until
+//     then Stream gets what Generate gets from the policy.
+//   - However a call ends, by an answer, a failure, a break, a cancel, a deadline or a
+//     panic, the model's call has ended before the wrapper's does, and what the wrapper
+//     made for it is released. Then nothing calls the model any more. What callers do
+//     to their own calls, such as a cancel, counts against nobody.
+//   - Streams that nobody ranges over take nothing, events cost no memory, many callers
+//     do not get in each other's way, and no lock is held while the model works.
+//
+// What the policy is for, the suite does not know: test that yourself, with Generate
+// and with Stream.
+//
+// A retry, a breaker, a limiter, a timeout, a hedge, a fallback to the same model and
+// a cache can pass: no case asks a second time where the model failed for a reason
+// that is not retryable, and scripts go on failing where it may be asked again, up to
+// 16 times. The state of the policy lives on from case to case, but each case uses new
+// models, with an [llm.Info] of their own, and a minute of virtual time lies between
+// two of them. Choose options for which the suite is ordinary traffic:
+//
+//   - a limiter lets 200 small calls through at once, and two at least run at a time
+//   - a breaker of one model opens at five failures in a row or more
+//   - a retry makes no more than 16 attempts
+//   - a timeout, and the delay of a hedge, is above 45 seconds
+//
+// A middleware that is made to change questions or answers cannot pass.
+//
+// A case whose middleware runs the model in a goroutine and does not bring its panics
+// back ends the whole test process; the text of the panic says so.
 //
 // # Guard
 //

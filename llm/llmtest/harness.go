@@ -43,8 +43,9 @@ func Run(t *testing.T, h Harness) {
 
 // RunMiddleware tests that what mw makes of a model keeps the laws of [llm.Model]
 // too, and that it passes through what is not its business: see the package's
-// documentation. Everything runs in virtual time, so mw may wait as it likes, but it
-// may not use the network, nor wait for goroutines that it started before the call.
+// documentation. All but a few cases run in virtual time, so mw may wait as it likes,
+// but it may not use the network, nor wait for goroutines that it started before the
+// call.
 //
 // All cases share mw and so whatever state it keeps. Each model has an
 // [llm.Info] of its own.

@@ -3,6 +3,7 @@ package llmtest
 import (
 	"fmt"
 	"reflect"
+	"runtime/debug"
 	"strings"
 	"sync"
 
@@ -108,6 +109,11 @@ func parallel(n int, call func(i int) (string, error)) ([]string, []error) {
 	start := make(chan struct{})
 	for i := range n {
 		wg.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					errs[i] = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+				}
+			}()
 			<-start
 			texts[i], errs[i] = call(i)
 		})

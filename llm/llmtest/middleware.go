@@ -1,9 +1,7 @@
 package llmtest
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"reflect"
 	"slices"
 	"time"
@@ -11,9 +9,13 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
-// middlewareCases are the cases of RunMiddleware beyond the laws: what a middleware
-// has to pass through.
+// middlewareCases are the cases of RunMiddleware beyond the laws.
 func middlewareCases() []testCase {
+	return slices.Concat(passingCases(), failureCases(), releaseCases(), loadCases())
+}
+
+// passingCases check what a middleware has to pass on when all goes well.
+func passingCases() []testCase {
 	return []testCase{
 		{
 			name: "middleware/unwrap",
@@ -46,17 +48,10 @@ func middlewareCases() []testCase {
 			run: passesAtOnce,
 		},
 		{
-			name: "middleware/errors-pass",
-			explain: "An error that the middleware does not deal with passes unchanged in code, once, and with its " +
-				"causes, request id and status: who debugs needs them. The scripted error is not retryable, so the " +
-				"model must be called once. Look for fmt.Errorf with %v, and for a new error without the old one in Err.",
-			run: errorsPass,
-		},
-		{
-			name: "middleware/partial-passes",
-			explain: "What had arrived survives a failure: Generate returns it beside the error, as the model did. Look " +
-				"for `if err != nil { return nil, err }`, which is every wrapper's habit.",
-			run: partialPasses,
+			name: "middleware/every-event",
+			explain: "Every event passes when it comes, not only the first. The model takes 5 s for each. Look for a " +
+				"buffer that is passed on when it is full, and for a ticker.",
+			run: passesEachAtOnce,
 		},
 		{
 			name: "middleware/events-pass",
@@ -82,26 +77,6 @@ func middlewareCases() []testCase {
 			explain: "An event belongs to nobody once yielded: a wrapper that wants another yields a new one. Those of " +
 				"the model are compared with what they were. Look for assignments to the fields of an event.",
 			run: innerEventsUnchanged,
-		},
-		{
-			name: "middleware/break-passes",
-			explain: "Leaving the outer loop leaves the inner one, before the outer is left: nothing is drained, and " +
-				"permits and connections are free again. The model has stopped for 30 s. Look for a yield whose result " +
-				"is not looked at, and for iter.Pull without its stop.",
-			run: breakPasses,
-		},
-		{
-			name: "middleware/cancel-passes",
-			explain: "Cancelling the outer call ends the inner one, and its goroutines, before the outer returns. Look " +
-				"for context.Background, context.WithoutCancel, and for a goroutine that runs the call and is not " +
-				"waited for.",
-			run: cancelPasses,
-		},
-		{
-			name: "middleware/context-values",
-			explain: "The inner call gets the context of the outer one, or one derived from it: traces, tags and " +
-				"deadlines travel in it.",
-			run: contextPasses,
 		},
 	}
 }
@@ -182,48 +157,21 @@ func passesAtOnce(c *run) {
 	}
 }
 
-func errorsPass(c *run) {
-	cause := errors.New("the cause")
-	failure := &llm.Error{Code: llm.ErrPermissionDenied, Message: "scripted", RequestID: "req-1", Status: 403, Err: cause}
-	for _, turn := range []Turn{{Err: failure}, {Events: halfway(), Err: failure}} {
-		for _, w := range ways() {
-			m, p := c.probed(repeated(turn)...)
-			_, err := w.call(c.Context(), m, c.ask())
-			if !c.wantCode(w.name, err, llm.ErrPermissionDenied) {
-				continue
-			}
-			if !errors.Is(err, cause) {
-				c.Errorf("%s: the cause is lost: %v", w.name, err)
-			}
-			if !slices.ContainsFunc(tree(err), func(err error) bool {
-				e, ok := err.(*llm.Error)
-				return ok && e.RequestID == "req-1" && e.Status == 403
-			}) {
-				c.Errorf("%s: the request id or the status is lost: %v", w.name, err)
-			}
-			p.read(func() {
-				if p.calls != 1 {
-					c.Errorf("%s: an error that is not retryable, and the model was called %d times", w.name, p.calls)
-				}
-			})
-		}
-		m, _ := c.probed(repeated(turn)...)
-		for _, f := range play(m.Stream(c.Context(), c.ask()), nil).faults {
-			c.Errorf("Stream: %s", f)
+func passesEachAtOnce(c *run) {
+	const pace = 5 * time.Second
+	events := []llm.Event{
+		&llm.PartStart{Index: 0, Part: &llm.TextPart{}}, &llm.TextDelta{Index: 0, Text: "Four"}, &llm.TextDelta{Index: 0, Text: " degrees."},
+		&llm.ProviderDelta{Index: -1, Provider: "llmtest", Kind: "ping"}, &llm.UsageUpdate{Usage: llm.Usage{InputTokens: 25}},
+		&llm.PartStop{Index: 0}, &llm.Finish{StopReason: llm.StopEndTurn},
+	}
+	m, _ := c.probed(Turn{Events: events, pause: func(int) time.Duration { return pace }})
+	tp := play(m.Stream(c.Context(), c.ask()), nil)
+	c.noFault("the stream", tp)
+	for i, at := range tp.at {
+		if given := time.Duration(i+1) * pace; at > given+promptly {
+			c.Errorf("event %d, a %T, came after %v, though the model gave it after %v", i+1, tp.events[i], at, given)
 		}
 	}
-}
-
-func partialPasses(c *run) {
-	turn := Turn{Events: append([]llm.Event{&llm.UsageUpdate{Usage: llm.Usage{InputTokens: 25}}}, halfway()...),
-		Err: &llm.Error{Code: llm.ErrPermissionDenied, Message: "scripted"}}
-	m, p := c.probed(turn, turn)
-	got, err := m.Generate(c.Context(), c.ask())
-	if err == nil {
-		c.Error("no error")
-	}
-	want, _ := p.next.Generate(c.Context(), c.ask())
-	c.same("the partial response beside the error", normal(want), normal(got))
 }
 
 func eventsPass(c *run) {
@@ -309,68 +257,6 @@ func innerEventsUnchanged(c *run) {
 				if now := stored(ev.value); now != ev.then {
 					c.Errorf("a %T of the stream of %s was changed after the model yielded it: %s", ev.value, a.name, diff(ev.then, now))
 					return
-				}
-			}
-		})
-	}
-}
-
-func breakPasses(c *run) {
-	m, p := c.probed(stalled(), says("after"))
-	base := goroutines()
-	var left, ended bool
-	c.within("a loop that is left at its first delta", func() {
-		play(m.Stream(c.Context(), c.ask()), func(_ int, ev llm.Event) bool { return !isDelta(ev) })
-		p.read(func() { left, ended = p.left, p.running == 0 })
-	})
-	if !left {
-		c.Error("the model's stream was not left")
-	}
-	if !ended {
-		c.Error("the model's stream has not ended, though the outer one has")
-	}
-	c.settled(base)
-	c.serves(m, "after", "after a stream was left")
-}
-
-func cancelPasses(c *run) {
-	late := says("late")
-	late.Delay = ages
-	for _, turn := range []Turn{late, stalled()} {
-		for _, w := range ways() {
-			m, p := c.probed(turn, says("after"))
-			base := goroutines()
-			ctx, cancel := context.WithCancel(c.Context())
-			timer := time.AfterFunc(moment, cancel)
-			var err error
-			var ended bool
-			c.within(w.name, func() {
-				_, err = w.call(ctx, m, c.ask())
-				p.read(func() { ended = p.running == 0 })
-			})
-			timer.Stop()
-			c.wantCancel(w.name, err)
-			if !ended {
-				c.Errorf("%s returned before the model's call had ended", w.name)
-			}
-			c.settled(base)
-			c.serves(m, "after", "after a call was cancelled")
-		}
-	}
-}
-
-func contextPasses(c *run) {
-	type key struct{}
-	for _, w := range ways() {
-		m, p := c.probed(says("ok"))
-		ctx := context.WithValue(c.Context(), key{}, "value")
-		if _, err := w.call(ctx, m, c.ask()); err != nil {
-			c.Errorf("%s failed: %v", w.name, err)
-		}
-		p.read(func() {
-			for _, ctx := range p.contexts {
-				if ctx.Value(key{}) != "value" {
-					c.Errorf("%s called the model with a context that is not derived from the caller's", w.name)
 				}
 			}
 		})

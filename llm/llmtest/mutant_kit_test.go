@@ -86,6 +86,20 @@ func mapped(seq stream, change func(ev llm.Event) []llm.Event, fail func(err err
 	})
 }
 
+// failing changes the error of a stream, and nothing else.
+func failing(seq stream, fail func(err error) error) stream {
+	return llm.Once(func(yield func(llm.Event, error) bool) {
+		for ev, err := range seq {
+			if err != nil {
+				err = fail(err)
+			}
+			if !yield(ev, err) {
+				return
+			}
+		}
+	})
+}
+
 // requests changes the request before it is sent.
 func requests(change func(r *llm.Request) *llm.Request) func(m *scriptModel) llm.Model {
 	return streams(func(ctx context.Context, m *scriptModel, req *llm.Request) stream {

@@ -2,6 +2,7 @@ package llmtest
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/parley-sdk/parley/llm"
@@ -92,6 +93,10 @@ type valueless struct{ context.Context }
 func (valueless) Value(any) any { return nil }
 
 func middlewareMutants() []mutant {
+	return slices.Concat(passingMutants(), policyMutants())
+}
+
+func passingMutants() []mutant {
 	return []mutant{
 		{name: "mw-has-no-unwrap", fails: []string{"middleware/unwrap"}, middleware: func(next llm.Model) llm.Model {
 			return &hidden{&wrapper{next}}
@@ -114,7 +119,8 @@ func middlewareMutants() []mutant {
 			}})},
 		{name: "mw-streams-what-it-generated",
 			fails: []string{"law05/break", "law05/cancel-in-loop", "law05/cancel-in-buffer", "law05/cancel-in-stall", "law07/provider-events", "law07/provider-deltas", "law09/cancel-keeps-text", "law09/cut-keeps-text",
-				"law09/failure-keeps-text", "law09/usage-so-far", "middleware/break-passes", "middleware/events-pass", "middleware/first-event"},
+				"law09/failure-keeps-text", "law09/usage-so-far", "middleware/break-passes", "middleware/events-pass", "middleware/first-event", "middleware/every-event",
+				"middleware/after-first-event", "middleware/usage-update-first", "middleware/allocations"},
 			middleware: with(policy{stream: func(ctx context.Context, next llm.Model, req *llm.Request) stream {
 				return llm.Once(func(yield func(llm.Event, error) bool) {
 					resp, err := next.Generate(ctx, req)
@@ -125,7 +131,7 @@ func middlewareMutants() []mutant {
 					resp.Events()(yield)
 				})
 			}})},
-		{name: "mw-holds-one-event-back", fails: []string{"law05/break", "law05/cancel-in-buffer", "law05/cancel-in-stall", "middleware/break-passes", "middleware/first-event"},
+		{name: "mw-holds-one-event-back", fails: []string{"law05/break", "law05/cancel-in-buffer", "law05/cancel-in-stall", "middleware/break-passes", "middleware/first-event", "middleware/every-event"},
 			middleware: with(policy{stream: func(ctx context.Context, next llm.Model, req *llm.Request) stream {
 				return llm.Once(func(yield func(llm.Event, error) bool) {
 					var held llm.Event
@@ -144,15 +150,16 @@ func middlewareMutants() []mutant {
 					}
 				})
 			}})},
-		{name: "mw-makes-new-errors", fails: []string{"middleware/errors-pass", "errors/names-the-provider", "errors/request-id"}, middleware: with(policy{
+		{name: "mw-makes-new-errors", fails: []string{"middleware/errors-pass", "middleware/retryable-error", "errors/names-the-provider", "errors/request-id"}, middleware: with(policy{
 			generate: func(ctx context.Context, next llm.Model, req *llm.Request) (*llm.Response, error) {
 				resp, err := next.Generate(ctx, req)
 				return resp, anew(err)
 			},
 			stream: func(ctx context.Context, next llm.Model, req *llm.Request) stream {
-				return mapped(next.Stream(ctx, req), one, anew)
+				return failing(next.Stream(ctx, req), anew)
 			}})},
-		{name: "mw-yields-errors-twice", fails: []string{"law04/one-error", "law05/cancel-in-loop", "law05/cancel-in-buffer", "middleware/errors-pass"}, middleware: with(policy{
+		{name: "mw-yields-errors-twice", fails: []string{"law04/one-error", "law05/cancel-in-loop", "law05/cancel-in-buffer", "middleware/errors-pass", "middleware/retryable-error", "middleware/after-first-event",
+			"middleware/usage-update-first", "middleware/cancel-ends-loops"}, middleware: with(policy{
 			stream: func(ctx context.Context, next llm.Model, req *llm.Request) stream {
 				return llm.Once(func(yield func(llm.Event, error) bool) {
 					for ev, err := range next.Stream(ctx, req) {
@@ -165,7 +172,7 @@ func middlewareMutants() []mutant {
 					}
 				})
 			}})},
-		{name: "mw-throws-the-partial-answer-away", fails: []string{"law09/cancel-keeps-text", "law09/cut-keeps-text", "law09/failure-keeps-text", "law09/usage-so-far", "middleware/partial-passes"},
+		{name: "mw-throws-the-partial-answer-away", fails: []string{"law09/cancel-keeps-text", "law09/cut-keeps-text", "law09/failure-keeps-text", "law09/usage-so-far", "middleware/partial-passes", "middleware/usage-update-first"},
 			middleware: with(policy{generate: func(ctx context.Context, next llm.Model, req *llm.Request) (*llm.Response, error) {
 				resp, err := next.Generate(ctx, req)
 				if err != nil {
@@ -173,14 +180,15 @@ func middlewareMutants() []mutant {
 				}
 				return resp, nil
 			}})},
-		{name: "mw-drops-events-it-does-not-know", fails: []string{"law07/provider-events", "law07/provider-deltas", "middleware/events-pass"}, middleware: with(policy{
+		{name: "mw-drops-events-it-does-not-know", fails: []string{"law07/provider-events", "law07/provider-deltas", "middleware/events-pass", "middleware/every-event", "middleware/after-first-event"}, middleware: with(policy{
 			stream: func(ctx context.Context, next llm.Model, req *llm.Request) stream {
-				return mapped(next.Stream(ctx, req), func(ev llm.Event) []llm.Event {
-					if _, ok := ev.(*llm.ProviderDelta); ok {
-						return nil
+				return llm.Once(func(yield func(llm.Event, error) bool) {
+					for ev, err := range next.Stream(ctx, req) {
+						if _, unknown := ev.(*llm.ProviderDelta); !unknown && !yield(ev, err) {
+							return
+						}
 					}
-					return []llm.Event{ev}
-				}, same)
+				})
 			}})},
 		{name: "mw-builds-the-response-anew", fails: []string{"middleware/response-passes", "answers/request-id"}, middleware: with(policy{
 			generate: func(ctx context.Context, next llm.Model, req *llm.Request) (*llm.Response, error) {
@@ -207,7 +215,7 @@ func middlewareMutants() []mutant {
 				}
 				return resp, err
 			}})},
-		{name: "mw-edits-events", fails: []string{"law11/events-immutable", "middleware/events-unchanged"}, middleware: with(policy{
+		{name: "mw-edits-events", fails: []string{"law11/events-immutable", "middleware/events-unchanged", "middleware/after-first-event"}, middleware: with(policy{
 			stream: func(ctx context.Context, next llm.Model, req *llm.Request) stream {
 				return llm.Once(func(yield func(llm.Event, error) bool) {
 					for ev, err := range next.Stream(ctx, req) {
@@ -220,8 +228,8 @@ func middlewareMutants() []mutant {
 					}
 				})
 			}})},
-		{name: "mw-does-not-wait-for-the-stream", more: true, fails: []string{"law05/panic-in-loop", "middleware/break-passes"}, middleware: with(policy{stream: pumps})},
-		{name: "mw-does-not-wait-for-the-call", fails: []string{"law09/cancel-keeps-text", "middleware/cancel-passes"}, middleware: with(policy{generate: abandons})},
+		{name: "mw-does-not-wait-for-the-stream", more: true, fails: []string{"middleware/break-passes", "middleware/break-before-first", "middleware/context-released", "middleware/panic-passes"}, middleware: with(policy{stream: pumps})},
+		{name: "mw-does-not-wait-for-the-call", fails: []string{"law09/cancel-keeps-text", "middleware/cancel-passes", "middleware/break-before-first", "middleware/deadline"}, middleware: with(policy{generate: abandons})},
 		{name: "mw-loses-the-context", fails: []string{"middleware/context-values"}, middleware: with(policy{
 			generate: func(ctx context.Context, next llm.Model, req *llm.Request) (*llm.Response, error) {
 				return next.Generate(valueless{ctx}, req)
@@ -245,22 +253,25 @@ func anew(err error) error {
 // has.
 func pumps(ctx context.Context, next llm.Model, req *llm.Request) stream {
 	type item struct {
-		ev  llm.Event
-		err error
+		ev     llm.Event
+		err    error
+		thrown any
 	}
 	return llm.Once(func(yield func(llm.Event, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		items := make(chan item)
 		go func() {
 			defer close(items)
+			defer func() {
+				if p := recover(); p != nil {
+					items <- item{thrown: p}
+				}
+			}()
 			for ev, err := range next.Stream(ctx, req) {
-				items <- item{ev, err}
+				items <- item{ev: ev, err: err}
 			}
 		}()
-		for it := range items {
-			if yield(it.ev, it.err) {
-				continue
-			}
+		defer func() {
 			go func() {
 				// Told late, so that it is no matter of luck who is faster.
 				time.Sleep(time.Millisecond)
@@ -268,29 +279,43 @@ func pumps(ctx context.Context, next llm.Model, req *llm.Request) stream {
 				for range items {
 				}
 			}()
-			return
+		}()
+		for it := range items {
+			if it.thrown != nil {
+				panic(it.thrown)
+			}
+			if !yield(it.ev, it.err) {
+				return
+			}
 		}
-		cancel()
 	})
 }
 
 // abandons runs the call in a goroutine and leaves it alone when the context ends.
 func abandons(ctx context.Context, next llm.Model, req *llm.Request) (*llm.Response, error) {
 	type result struct {
-		resp *llm.Response
-		err  error
+		resp   *llm.Response
+		err    error
+		thrown any
 	}
 	late, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() { time.AfterFunc(time.Millisecond, cancel) })
 	done := make(chan result, 1)
 	go func() {
-		defer cancel()
-		defer stop()
-		resp, err := next.Generate(late, req)
-		done <- result{resp, err}
+		var r result
+		defer func() {
+			r.thrown = recover()
+			stop()
+			cancel()
+			done <- r
+		}()
+		r.resp, r.err = next.Generate(late, req)
 	}()
 	select {
 	case r := <-done:
+		if r.thrown != nil {
+			panic(r.thrown)
+		}
 		return r.resp, r.err
 	case <-ctx.Done():
 		return nil, &llm.Error{Code: llm.CodeOf(ctx.Err()), Err: ctx.Err()}

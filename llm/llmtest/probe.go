@@ -80,10 +80,28 @@ func (p *probe) read(f func()) {
 	f()
 }
 
+// ended says whether no call of the model runs.
+func (p *probe) ended() (yes bool) {
+	p.read(func() { yes = p.running == 0 })
+	return yes
+}
+
+// called returns how often the model was called.
+func (p *probe) called() (n int) {
+	p.read(func() { n = p.calls })
+	return n
+}
+
 // probed returns what the middleware makes of a model that plays these turns, and
 // the probe in between.
 func (c *run) probed(turns ...Turn) (llm.Model, *probe) {
 	c.Helper()
-	p := &probe{next: c.script(turns...).Model()}
+	return c.watched(c.script(turns...).Model())
+}
+
+// watched returns what the middleware makes of a model, and a probe in between.
+func (c *run) watched(next llm.Model) (llm.Model, *probe) {
+	c.Helper()
+	p := &probe{next: next}
 	return apply(c.T, c.suite.mw, p), p
 }

@@ -173,6 +173,12 @@ func (c *run) wantCode(what string, err error, want llm.Code) bool {
 // fail the case itself.
 func (c *run) within(what string, f func()) {
 	c.Helper()
+	c.withinTime(promptly, what, f)
+}
+
+// withinTime is within for what may take longer.
+func (c *run) withinTime(limit time.Duration, what string, f func()) {
+	c.Helper()
 	before := goroutines()
 	start := time.Now()
 	done := make(chan any, 1)
@@ -180,7 +186,7 @@ func (c *run) within(what string, f func()) {
 		defer func() { done <- recover() }()
 		f()
 	}()
-	timer := time.NewTimer(promptly)
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
 	case p := <-done:

@@ -44,6 +44,11 @@ type Turn struct {
 	// stall passes after the first delta. Only the model of a script knows of it,
 	// which is why the capability Stalls exists.
 	stall time.Duration
+
+	// pause is asked before each event, and before the end, how long to wait first. It
+	// may do what it likes there, as the application or as a provider that fails: cancel
+	// the call, make another, panic. The events count from 0.
+	pause func(at int) time.Duration
 }
 
 // Model returns a model in memory that plays the script and keeps all laws itself.
@@ -115,8 +120,19 @@ func (m *scriptModel) play(ctx context.Context, op string, turn Turn, yield func
 		yield(nil, err)
 		return
 	}
-	finished, stalled := false, false
+	pause := func(at int) error {
+		if turn.pause == nil {
+			return nil
+		}
+		return m.sleep(ctx, op, turn.pause(at))
+	}
+	finished, stalled, at := false, false, 0
 	for ev, err := range turn.events() {
+		if err := pause(at); err != nil {
+			yield(nil, err)
+			return
+		}
+		at++
 		if err == nil && ev == nil {
 			err = m.fault(op, "a nil event in the script")
 		}
@@ -143,6 +159,10 @@ func (m *scriptModel) play(ctx context.Context, op string, turn Turn, yield func
 				return
 			}
 		}
+	}
+	if err := pause(at); err != nil {
+		yield(nil, err)
+		return
 	}
 	switch {
 	case turn.Err != nil:

@@ -161,3 +161,28 @@ func TestEventsAreCopied(t *testing.T) {
 		}
 	}
 }
+
+// The pause of a turn comes before each event and before the end, in the model's time,
+// and a cancel ends it.
+func TestPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at []int
+		turn := Turn{Events: halfway(), Err: llm.ErrOverloaded, pause: func(i int) time.Duration {
+			at = append(at, i)
+			return time.Second
+		}}
+		m := Script{Turns: []Turn{turn, turn}}.Model()
+		tp := play(m.Stream(t.Context(), plain()), nil)
+		if want := []time.Duration{time.Second, 2 * time.Second, 3 * time.Second}; !slices.Equal(tp.at, want) || llm.CodeOf(tp.err) != llm.ErrOverloaded {
+			t.Errorf("events at %v and the error %v, want events at %v and an overload", tp.at, tp.err, want)
+		}
+		if want := []int{0, 1, 2, 3}; !slices.Equal(at, want) {
+			t.Errorf("asked at %v, want %v", at, want)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cancel()
+		if tp := play(m.Stream(ctx, plain()), nil); len(tp.events) != 1 || llm.CodeOf(tp.err) != llm.ErrTimeout {
+			t.Errorf("a deadline in the second pause: %d events and the error %v", len(tp.events), tp.err)
+		}
+	})
+}
