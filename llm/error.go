@@ -2,6 +2,7 @@ package llm
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -218,7 +219,7 @@ func (e *Error) Unwrap() []error {
 }
 
 // safeText is the text of those errors in a chain that are known to be safe, within that of
-// outer. Of several causes each says whose it is, even where outer says the same.
+// outer. Of several calls each says which it is, even where outer says the same.
 func safeText(err error, outer Error) string {
 	switch e := err.(type) {
 	case nil:
@@ -235,9 +236,13 @@ func safeText(err error, outer Error) string {
 	case interface{ Unwrap() error }:
 		return safeText(e.Unwrap(), outer)
 	case interface{ Unwrap() []error }:
+		errs := e.Unwrap()
+		if several(errs) {
+			outer = Error{Code: outer.Code}
+		}
 		var texts []string
-		for _, err := range e.Unwrap() {
-			if s := safeText(err, Error{Code: outer.Code}); s != "" {
+		for _, err := range errs {
+			if s := safeText(err, outer); s != "" {
 				texts = append(texts, s)
 			}
 		}
@@ -247,4 +252,15 @@ func safeText(err error, outer Error) string {
 		return err.Error()
 	}
 	return ""
+}
+
+// several says whether more than one of these causes is a failed call's.
+func several(errs []error) bool {
+	calls := 0
+	for _, err := range errs {
+		if _, ok := errors.AsType[*Error](err); ok {
+			calls++
+		}
+	}
+	return calls > 1
 }

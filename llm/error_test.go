@@ -131,6 +131,12 @@ func TestAnnotate(t *testing.T) {
 	if got, want := joined.Error(), "p a: overloaded: both failed: p a; p b"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+	inner.Op = "stream"
+	canceled := llm.Annotate(errors.Join(context.Canceled, inner), "ended in the delay before attempt 2")
+	canceled.Code = llm.ErrCanceled
+	if got, want := canceled.Error(), "p stream m: canceled: ended in the delay before attempt 2: context canceled; rate limited: slow down (status 429, request id r1)"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
 	for _, c := range []struct {
 		err       error
 		code      llm.Code

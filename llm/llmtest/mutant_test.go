@@ -110,7 +110,7 @@ func runSubject(law string, names []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command(exe, "-test.run=^TestSubject$/./^"+law, "-test.v", "-test.timeout=2m")
+	cmd := exec.Command(exe, "-test.run=^TestSubject$/./^"+law, "-test.v", "-test.timeout=8m")
 	// The race detector's run time would sleep for a second before it exits.
 	cmd.Env = append(os.Environ(), subject+"="+strings.Join(names, ","), "GORACE=atexit_sleep_ms=0", "GOMAXPROCS=1")
 	var out bytes.Buffer
