@@ -248,7 +248,7 @@ func TestErrorText(t *testing.T) {
 		&scripted{info: llm.Info{Provider: "aws.bedrock", Model: "us.m"}, err: &llm.Error{Code: llm.ErrRateLimited, Provider: "aws.bedrock", Model: "us.m", Op: "generate", Status: 429}},
 		&scripted{info: llm.Info{Provider: "aws.bedrock", Model: "global.m"}, err: errors.Join(llm.ErrTimeout, errors.New("secret"))})
 	_, err := m.Generate(t.Context(), ask())
-	const want = "aws.bedrock generate global.m: timeout: all 2 models failed: aws.bedrock generate us.m: rate limited (status 429)"
+	const want = "aws.bedrock generate global.m: timeout: all 2 models failed: us.m: rate limited (status 429)"
 	if got := err.Error(); got != want {
 		t.Errorf("the text is %q, want %q", got, want)
 	}

@@ -26,12 +26,12 @@ func TestCancelInDelay(t *testing.T) {
 			time.AfterFunc(3*time.Second, cancel)
 			return ctx, cancel
 		}, llm.ErrCanceled, context.Canceled,
-			"acme generate m-1: canceled: ended in the delay before attempt 2: context canceled; acme generate m-1: rate limited: try later (status 503, request id req-1) (status 503, request id req-1)"},
+			"acme generate m-1: canceled: ended in the delay before attempt 2: context canceled; rate limited: try later (status 503, request id req-1)"},
 		{"deadline that is not told", func(ctx context.Context) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 			return discreet{ctx}, cancel
 		}, llm.ErrTimeout, context.DeadlineExceeded,
-			"acme generate m-1: timeout: ended in the delay before attempt 2: context deadline exceeded; acme generate m-1: rate limited: try later (status 503, request id req-1) (status 503, request id req-1)"},
+			"acme generate m-1: timeout: ended in the delay before attempt 2: context deadline exceeded; rate limited: try later (status 503, request id req-1)"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
