@@ -51,6 +51,8 @@
 // Requests and tokens are taken when a call starts. The slot of a call is held until
 // Generate returns, or the loop over the stream ends.
 //
+// Put it inside of retries, as middleware.Standard does: each attempt takes its turn.
+//
 // # Several processes
 //
 // The limits hold in one process. A quota that several share is divided between them, or
@@ -60,7 +62,7 @@
 //
 // Bedrock reserves the whole input, cached or not, and MaxTokens (the model's maximum where
 // it is not set), and settles the input without cache reads and the output, each token of
-// which counts as several for some models: five for Claude 3.7 and later. So set the quotas
-// of the model, and Used: ratelimit.Burndown(5) for those models. Daily quotas are not kept
-// here.
+// which counts as several for some models: five for Claude 3.7 and later, as of 2026. So set
+// the quotas of the model, and Used: ratelimit.Burndown(5) for those models. Daily quotas are
+// not kept here.
 package ratelimit

@@ -64,7 +64,8 @@ func ExampleNew_tenants() {
 func ExampleNewLimiter() {
 	quota := ratelimit.NewLimiter(&ratelimit.Options{TokensPerMinute: 10_000})
 	key := func(context.Context, *llm.Request) string { return "the account" }
-	chat := llm.Wrap(fake.New(fake.Text("Hello.")), ratelimit.New(&ratelimit.Options{Limiter: quota, Key: key}))
+	long := fake.Text("Hello.").WithUsage(llm.Usage{InputTokens: 1, OutputTokens: 5000})
+	chat := llm.Wrap(fake.New(long), ratelimit.New(&ratelimit.Options{Limiter: quota, Key: key}))
 	batch := llm.Wrap(fake.New(), ratelimit.New(&ratelimit.Options{Limiter: quota, Key: key}))
 
 	ask := &llm.Request{Messages: []llm.Message{llm.UserText("Hi.")}, MaxTokens: 9999}

@@ -19,8 +19,8 @@ import (
 // decision: an error refuses the call, and a release that does nothing lets it pass.
 type Limiter interface {
 	// Acquire waits until a call that reserves so many tokens may be sent, and returns a
-	// function that takes note of its end. That is called once, after the call, from any
-	// goroutine; nil is as good as one that does nothing.
+	// function that takes note of its end. That is called once, from any goroutine, and the
+	// call returns to its caller after it; nil is as good as one that does nothing.
 	//
 	// It returns an error, and no function, where the call is not to be sent: best an
 	// [*llm.Error] of code [llm.ErrRejected] that says the way out, which reaches the
@@ -105,26 +105,16 @@ func (l *limiter) acquire(ctx context.Context, key string, tokens int) (release 
 	if l.limits.TokensPerMinute > 0 && tokens > l.limits.TokenBurst {
 		return nil, 0, refuseSize(tokens, l.limits.TokenBurst)
 	}
-	l.mu.Lock()
-	now := time.Now() // under the lock, so that the time of a bucket does not go back
-	p := &permit{limiter: l, queue: l.queue(now, key), tokens: tokens}
-	q := p.queue
-	if q.waiting.Len() == 0 && q.take(now, tokens) {
-		l.mu.Unlock()
-		return p.release, 0, nil
-	}
-	err = tooLate(ctx, now, q.wait(now, tokens, q.waiting.Len(), q.asked))
-	if err == nil {
-		q.join(p)
-	}
-	l.mu.Unlock()
-	if err == nil {
+	p := &permit{limiter: l, tokens: tokens}
+	served, start, err := p.enter(ctx, key)
+	if !served && err == nil {
 		err = p.wait(ctx)
+		waited = time.Since(start)
 	}
 	if err != nil {
 		return nil, 0, err
 	}
-	return p.release, time.Since(now), nil
+	return p.release, waited, nil
 }
 
 // tooLate refuses a wait that would pass the deadline.

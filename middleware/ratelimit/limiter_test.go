@@ -1,6 +1,7 @@
 package ratelimit_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/parley-sdk/parley/llm"
 	"github.com/parley-sdk/parley/middleware/ratelimit"
@@ -24,7 +25,7 @@ var all = ratelimit.Result{Tokens: -1}
 // queued is a call that a test has put into a queue.
 type queued struct {
 	name    string
-	at      time.Duration // when its turn came, since the test began
+	at      time.Duration // when its turn came, or it left, since the test began
 	release func(ratelimit.Result)
 	err     error
 }
@@ -34,37 +35,36 @@ type line struct {
 	limiter ratelimit.Limiter
 	began   time.Time
 	wg      sync.WaitGroup
-	mu      sync.Mutex
-	served  []*queued // in the order in which their turn came, or they left
+	calls   []*queued
 }
 
 func newLine(l ratelimit.Limiter) *line { return &line{limiter: l, began: time.Now()} }
 
 func (l *line) add(ctx context.Context, name string, tokens int) *queued {
 	q := &queued{name: name}
+	l.calls = append(l.calls, q)
 	l.wg.Go(func() {
 		q.release, q.err = l.limiter.Acquire(ctx, "k", tokens)
 		q.at = time.Since(l.began)
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.served = append(l.served, q)
 	})
 	synctest.Wait()
 	return q
 }
 
+// want compares how the calls ended, in the order of the time, then in that of the queue.
 func (l *line) want(t *testing.T, want ...string) {
 	t.Helper()
 	l.wg.Wait()
+	slices.SortStableFunc(l.calls, func(a, b *queued) int { return cmp.Compare(a.at, b.at) })
 	var got []string
-	for _, q := range l.served {
+	for _, q := range l.calls {
 		s := fmt.Sprintf("%s %v", q.name, q.at.Round(time.Millisecond))
 		if q.err != nil {
 			s += " " + string(llm.CodeOf(q.err))
 		}
 		got = append(got, s)
 	}
-	if d := cmp.Diff(want, got); d != "" {
+	if d := gocmp.Diff(want, got); d != "" {
 		t.Errorf("served (-want +got): %s", d)
 	}
 }
@@ -183,6 +183,28 @@ func TestDeadline(t *testing.T) {
 		if llm.IsRetryable(late.err) || errors.Is(late.err, context.DeadlineExceeded) {
 			t.Error("nothing has passed yet, and the model is not to be asked again")
 		}
+	})
+}
+
+// The wait is told from those who are in the queue, and no others, in requests too.
+func TestDeadlineInRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLine(ratelimit.NewLimiter(&ratelimit.Options{RequestsPerMinute: 60, RequestBurst: 1, TokensPerMinute: 600, TokenBurst: 100}))
+		ctx, leave := context.WithCancel(t.Context())
+		l.add(t.Context(), "a", 0)
+		l.add(ctx, "b", 100)
+		l.add(ctx, "c", 100)
+		leave()
+		synctest.Wait()
+		l.add(t.Context(), "d", 100)
+		l.add(t.Context(), "e", 0)
+		soon, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		l.add(soon, "f", 0)
+		later, cancel := context.WithTimeout(t.Context(), 3001*time.Millisecond)
+		defer cancel()
+		l.add(later, "g", 0)
+		l.want(t, "a 0s", "b 0s canceled", "c 0s canceled", "f 0s rejected", "d 1s", "e 2s", "g 3s")
 	})
 }
 
@@ -323,6 +345,34 @@ func TestKeysAreBounded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A key that was cut back is dropped too, some time after it has recovered.
+func TestThrottledKeysAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.NewLimiter(&ratelimit.Options{RequestsPerMinute: 60, Adaptive: true})
+		use := func(key string, r ratelimit.Result) {
+			release, err := l.Acquire(t.Context(), key, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			release(r)
+		}
+		for i := range 3 * ratelimit.ManyKeys {
+			use(fmt.Sprint(i), ratelimit.Result{Err: llm.ErrRateLimited})
+		}
+		if n := ratelimit.Keys(l); n != 3*ratelimit.ManyKeys {
+			t.Errorf("%d of %d keys are known, which hold information", n, 3*ratelimit.ManyKeys)
+		}
+		time.Sleep(time.Hour)
+		for i := range 20 * ratelimit.ManyKeys {
+			time.Sleep(time.Second)
+			use(fmt.Sprint("other", i), all)
+		}
+		if n := ratelimit.Keys(l); n > ratelimit.ManyKeys {
+			t.Errorf("%d keys are left", n)
+		}
+	})
 }
 
 // What is reserved stays within limit and burst in every window, whatever comes back.

@@ -13,11 +13,11 @@ type Options struct {
 	TokensPerMinute   int // input and output together; default: no limit
 	MaxConcurrent     int // calls at a time; default: no limit
 
-	// RequestBurst is how many requests may be sent at once after a pause. Default: ten
+	// RequestBurst is how many requests may be sent at once after a quiet time. Default: ten
 	// seconds' worth of RequestsPerMinute, at least 1.
 	RequestBurst int
-	// TokenBurst is how many tokens may be reserved at once after a pause, and the most that
-	// one call may reserve. Default: one minute's worth, TokensPerMinute.
+	// TokenBurst is how many tokens may be reserved at once after a quiet time, and the most
+	// that one call may reserve. Default: one minute's worth, TokensPerMinute.
 	TokenBurst int
 
 	// Key says which limits a call counts towards: each key has the limits above for
@@ -80,8 +80,8 @@ func New(opts *Options) llm.Middleware {
 }
 
 // Burndown returns a function for [Options.Used] that counts the input without cache reads,
-// and each token of the output as that many. On Amazon Bedrock output counts five times for
-// Claude 3.7 and later, else once. It panics where output is negative.
+// and each token of the output as that many: see the quotas of the model. On Amazon Bedrock it is
+// five for Claude 3.7 and later, else one, as of 2026. It panics where output is negative.
 func Burndown(output int) func(llm.Usage) int {
 	if output < 0 {
 		panic("ratelimit: negative burndown")

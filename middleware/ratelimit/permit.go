@@ -4,6 +4,8 @@ import (
 	"container/list"
 	"context"
 	"time"
+
+	"github.com/parley-sdk/parley/llm"
 )
 
 // permit is a call that waits for its turn, or has had it.
@@ -14,6 +16,23 @@ type permit struct {
 	place   *list.Element // in the queue, if it had to wait
 	wake    chan struct{} // has it look again, if it had to wait
 	settled bool
+}
+
+// enter takes what the call needs, or puts it into the queue.
+func (p *permit) enter(ctx context.Context, key string) (served bool, now time.Time, err error) {
+	p.limiter.mu.Lock()
+	defer p.limiter.mu.Unlock()
+	now = time.Now() // under the lock, so that the time of a bucket does not go back
+	q := p.limiter.queue(now, key)
+	p.queue = q
+	if q.waiting.Len() == 0 && q.take(now, p.tokens) {
+		return true, now, nil
+	}
+	if err := tooLate(ctx, now, q.wait(now, p.tokens, q.waiting.Len(), q.asked)); err != nil {
+		return false, now, err
+	}
+	q.join(p)
+	return false, now, nil
 }
 
 // wait waits in the queue until the call may be sent.
@@ -68,10 +87,22 @@ func (p *permit) look(ctx context.Context) (served bool, after time.Duration, er
 
 // release gives back what the call did not use. Only the first call does anything.
 func (p *permit) release(r Result) {
+	var limited bool
+	var pause time.Duration
+	if p.limiter.limits.Adaptive && llm.CodeOf(r.Err) == llm.ErrRateLimited { // not under the lock: errors are anybody's
+		limited = true
+		pause, _ = llm.RetryAfter(r.Err)
+	}
 	p.limiter.mu.Lock()
 	defer p.limiter.mu.Unlock()
-	if !p.settled {
-		p.settled = true
-		p.queue.settle(time.Now(), p.tokens, r)
+	if p.settled {
+		return
 	}
+	p.settled = true
+	q, now := p.queue, time.Now()
+	q.settle(now, p.tokens, r)
+	if limited {
+		q.rateLimited(now, pause)
+	}
+	q.wake()
 }

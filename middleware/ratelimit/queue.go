@@ -3,8 +3,6 @@ package ratelimit
 import (
 	"container/list"
 	"time"
-
-	"github.com/parley-sdk/parley/llm"
 )
 
 // queue is the state of one key: what is left of its limits, and who waits for it. Only the
@@ -69,15 +67,15 @@ func (q *queue) settle(now time.Time, n int, r Result) {
 		q.tokens.give(now, n-r.Tokens)
 		q.tokens.take(now, r.Tokens-n)
 	}
-	if q.throttle != nil && llm.CodeOf(r.Err) == llm.ErrRateLimited {
-		wait, _ := llm.RetryAfter(r.Err)
-		if q.throttle.rateLimited(now, wait) {
-			q.scale(now)
-			q.requests.drain(now)
-			q.tokens.drain(now)
-		}
+}
+
+// rateLimited takes note that the provider allows less, and asks for a pause.
+func (q *queue) rateLimited(now time.Time, pause time.Duration) {
+	if q.throttle.rateLimited(now, pause) {
+		q.scale(now)
+		q.requests.drain(now)
+		q.tokens.drain(now)
 	}
-	q.wake()
 }
 
 // idle says that a new queue would be no different.
