@@ -1,0 +1,85 @@
+package timeout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/parley-sdk/parley/internal/hook"
+	"github.com/parley-sdk/parley/llm"
+)
+
+// limit is one of the limits, and the cause of the contexts that it ends. A copy of it
+// stands in the error of a call that it ended, so that a timeout further out can tell.
+type limit struct {
+	after   time.Duration
+	message string
+	cause   error // in an error: that of the model
+}
+
+// newLimit returns nil where there is no limit. The message says what did not happen for %v.
+func newLimit(after time.Duration, message string) *limit {
+	if after <= 0 {
+		return nil
+	}
+	return &limit{after: after, message: fmt.Sprintf(message, after)}
+}
+
+func (l *limit) Error() string        { return l.message }
+func (l *limit) Is(target error) bool { return target == context.DeadlineExceeded }
+func (l *limit) Unwrap() error        { return l.cause }
+
+// verdict returns the error of a call that ended with err: err itself, unless a limit of ours
+// ended the call. Caller is the context as it came in, limited the one that was passed on.
+func (m *model) verdict(caller, limited context.Context, op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	l, ok := context.Cause(limited).(*limit)
+	if !ok || context.Cause(caller) == error(l) || !echoes(err, limited.Err(), l) {
+		return err
+	}
+	hook.Tell(caller, hook.Event{Kind: hook.Timeout, Policy: "timeout", Wait: l.after})
+	e := llm.Annotate(err, l.message)
+	e.Code, e.Op, e.Retryable = llm.ErrTimeout, op, nil
+	if e.Provider == "" && e.Model == "" {
+		info := m.next.Info()
+		e.Provider, e.Model = info.Provider, info.Model
+	}
+	ended := *l
+	if !errors.Is(err, context.Canceled) { // nobody cancelled
+		ended.cause = err
+	}
+	e.Err = &ended
+	return e
+}
+
+// echoes says whether err is what becomes of the end of a context, which is ctxErr with l as
+// its cause, and not a failure of its own that came at the same time.
+func echoes(err, ctxErr error, l *limit) bool {
+	switch llm.CodeOf(err) {
+	case llm.ErrCanceled, llm.ErrTimeout:
+		return holds(err, ctxErr, l)
+	}
+	return false
+}
+
+// holds says whether ctxErr or l itself is in the chain of err. What stands below the limit
+// of another timeout is that one's.
+func holds(err, ctxErr error, l *limit) bool {
+	switch e := err.(type) {
+	case nil:
+		return false
+	case *limit:
+		return e == l
+	case interface{ Unwrap() error }:
+		if cause := e.Unwrap(); cause != nil {
+			return holds(cause, ctxErr, l)
+		}
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(e.Unwrap(), func(err error) bool { return holds(err, ctxErr, l) })
+	}
+	return errors.Is(err, ctxErr)
+}
