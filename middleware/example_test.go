@@ -91,5 +91,5 @@ func ExampleOff() {
 	model := llm.Wrap(backend, middleware.Standard(middleware.Config{Retry: middleware.Off}))
 	_, err := model.Generate(context.Background(), &llm.Request{Messages: []llm.Message{llm.UserText("Say hello.")}})
 	fmt.Println(err)
-	// Output: overloaded
+	// Output: fake generate fake: overloaded (request id fake-1)
 }

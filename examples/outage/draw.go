@@ -68,7 +68,8 @@ func legend(b *bytes.Buffer, runs []*timeline) {
 func frame(b *bytes.Buffer, y, top int, title string) {
 	fmt.Fprintf(b, `<text x="%d" y="%d" font-weight="bold">%s</text>`+"\n", left, y-6, title)
 	fmt.Fprintf(b, `<line x1="%d" y1="%[2]d" x2="%d" y2="%[2]d" stroke="#5f6368"/>`+"\n", left, y+panel, width-right)
-	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="end">%d</text><text x="%[1]d" y="%d" text-anchor="end">0</text>`+"\n", left-6, y+10, top, y+panel)
+	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="end">%d</text>`+"\n", left-6, y+10, top)
+	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="end">0</text>`+"\n", left-6, y+panel)
 	for s := 0; s <= length; s += 60 {
 		fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="middle" fill="#5f6368">%d s</text>`+"\n", x(s), y+panel+14, s)
 	}

@@ -4,7 +4,7 @@
 //
 //	go run ./examples/outage -o outage.svg
 //
-// The five minutes of the story are played in ten seconds. The test of this example plays
+// The eight minutes of the story are played in ten seconds. The test of this example plays
 // them in virtual time, in none; docs/outage.svg is from there.
 package main
 
@@ -19,7 +19,7 @@ import (
 
 func main() {
 	out := flag.String("o", "", "the file to draw to (default: only the numbers are printed)")
-	second := flag.Duration("second", 33*time.Millisecond, "how long a second of the story lasts")
+	second := flag.Duration("second", 20*time.Millisecond, "how long a second of the story lasts")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

@@ -19,7 +19,7 @@ import (
 
 // The story, in seconds.
 const (
-	length    = 300
+	length    = 480
 	perSecond = 10 // calls that begin in each
 	patience  = 30 // seconds until a caller gives up
 	quota     = 5  // requests a second that the provider takes when it comes back
@@ -63,7 +63,7 @@ func applications(second time.Duration) []application {
 				Breaker: breaker.New(&breaker.Options{OpenFor: 10 * second, OnStateChange: func(c breaker.Change) {
 					tl.note(func(s *sample) { s.state = c.To })
 				}}),
-				RateLimit:      ratelimit.New(&ratelimit.Options{RequestsPerMinute: int(2 * perSecond * time.Minute / second), Adaptive: true}),
+				RateLimit:      ratelimit.New(&ratelimit.Options{RequestsPerMinute: int(2 * perSecond * time.Minute / second), MaxWait: 10 * second, Adaptive: true}),
 				AttemptTimeout: timeout.New(&timeout.Options{Generate: 5 * second, FirstEvent: 5 * second, BetweenEvents: 5 * second}),
 			})
 		}},

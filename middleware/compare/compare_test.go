@@ -23,7 +23,9 @@ func (m *idle) Info() llm.Info { return llm.Info{Provider: "idle", Model: "idle"
 
 func (m *idle) Generate(context.Context, *llm.Request) (*llm.Response, error) { return &m.resp, nil }
 
-func (m *idle) Stream(context.Context, *llm.Request) iter.Seq2[llm.Event, error] { return m.resp.Events() }
+func (m *idle) Stream(context.Context, *llm.Request) iter.Seq2[llm.Event, error] {
+	return m.resp.Events()
+}
 
 // failsafe is a model behind failsafe-go's policies.
 type failsafeModel struct {
@@ -73,8 +75,10 @@ func BenchmarkGenerate(b *testing.B) {
 // a model that is down.
 func TestSame(t *testing.T) {
 	for name, wrap := range map[string]func(llm.Model) func(context.Context, *llm.Request) (*llm.Response, error){
-		"parley":   func(m llm.Model) func(context.Context, *llm.Request) (*llm.Response, error) { return ours(m).Generate },
-		"failsafe": func(m llm.Model) func(context.Context, *llm.Request) (*llm.Response, error) { return newFailsafe(m).generate },
+		"parley": func(m llm.Model) func(context.Context, *llm.Request) (*llm.Response, error) { return ours(m).Generate },
+		"failsafe": func(m llm.Model) func(context.Context, *llm.Request) (*llm.Response, error) {
+			return newFailsafe(m).generate
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := &failing{}

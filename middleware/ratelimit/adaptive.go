@@ -7,7 +7,7 @@ const (
 	cutTo        = 0.7 // of the share there was
 	cutEvery     = 10 * time.Second
 	leastShare   = 0.05
-	growth       = 0.1 // of the limits, in a minute
+	growth       = 0.2 // of the limits, in a minute
 	longestPause = time.Minute
 )
 

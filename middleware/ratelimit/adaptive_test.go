@@ -84,7 +84,7 @@ func TestAdaptive(t *testing.T) {
 						t.Errorf("want at least %.0f %% served, and at most %.0f %% limited", 100*least, 100*mostLimited)
 					}
 				}
-				check("half", 5, 30, perMinute/2, c.least, 0.05)
+				check("half", 5, 30, perMinute/2, c.least, 0.10)
 				check("all", 40, 59, perMinute, 0.99, 0)
 			})
 		})

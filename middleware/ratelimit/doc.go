@@ -46,7 +46,8 @@
 // bucket can hold, and where its turn would come too late for the deadline of its context,
 // as far as the calls before it tell; [llm.RetryAfter] then has the wait it would have had.
 // How long others hold the slots of MaxConcurrent is not known: who waits for one waits
-// until the deadline.
+// until the deadline. [Options.MaxWait] refuses longer waits than that too, and keeps time
+// for the call itself.
 //
 // Requests and tokens are taken when a call starts. The slot of a call is held until
 // Generate returns, or the loop over the stream ends.

@@ -38,7 +38,7 @@ type Result struct {
 
 // NewLimiter returns the limiter that [New] makes of these options, for use in several
 // News, or behind a Limiter of your own. Only the limits are used: RequestsPerMinute,
-// TokensPerMinute, MaxConcurrent, RequestBurst, TokenBurst and Adaptive. Nil options limit
+// TokensPerMinute, MaxConcurrent, RequestBurst, TokenBurst, MaxWait and Adaptive. Nil options limit
 // nothing.
 func NewLimiter(opts *Options) Limiter {
 	l := &limiter{keys: map[string]*queue{}, sweepAt: manyKeys}
@@ -117,15 +117,23 @@ func (l *limiter) acquire(ctx context.Context, key string, tokens int) (release 
 	return p.release, waited, nil
 }
 
-// tooLate refuses a wait that would pass the deadline.
-func tooLate(ctx context.Context, now time.Time, wait time.Duration) error {
-	deadline, ok := ctx.Deadline()
-	if !ok || wait == 0 || now.Add(wait).Before(deadline) {
+// tooLate refuses a wait that would pass the deadline, or last longer than MaxWait allows.
+func (p *permit) tooLate(ctx context.Context, now time.Time, wait time.Duration) error {
+	if wait == 0 {
 		return nil
 	}
+	if deadline, ok := ctx.Deadline(); ok && !now.Add(wait).Before(deadline) {
+		return refuseWait(wait, "its deadline is in "+short(deadline.Sub(now)).String())
+	}
+	if !p.until.IsZero() && now.Add(wait).After(p.until) {
+		return refuseWait(wait, "it may wait for "+short(p.until.Sub(now)).String()+" (MaxWait)")
+	}
+	return nil
+}
+
+func refuseWait(wait time.Duration, but string) error {
 	return &llm.Error{Code: llm.ErrRejected, RetryAfter: wait, Message: fmt.Sprintf(
-		"the call's turn would come in %v, and its deadline is in %v: allow it more time, or raise the limits",
-		short(wait), short(deadline.Sub(now)))}
+		"the call's turn would come in %v, and %s: allow it more time, or raise the limits", short(wait), but)}
 }
 
 // interrupted is the error of a call whose context was done before its turn came.

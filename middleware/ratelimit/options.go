@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"time"
 
 	"github.com/parley-sdk/parley/llm"
 )
@@ -19,6 +20,12 @@ type Options struct {
 	// TokenBurst is how many tokens may be reserved at once after a quiet time, and the most
 	// that one call may reserve. Default: one minute's worth, TokensPerMinute.
 	TokenBurst int
+
+	// MaxWait is the longest that a call waits for its turn; one that would wait longer is
+	// refused, at once where that can be told. Default: as long as its context lives. Set it
+	// where there are deadlines: a call whose turn comes shortly before its own is sent in
+	// vain, and when more is asked than the limits allow, that becomes the fate of all.
+	MaxWait time.Duration
 
 	// Key says which limits a call counts towards: each key has the limits above for
 	// itself. Nil = "provider/model" of the wrapped model. Keys may be many, such as one a
@@ -40,13 +47,13 @@ type Options struct {
 	// Adaptive lowers the limits of a key where the provider turns out to allow less. Each
 	// [llm.ErrRateLimited] cuts rates, bursts and MaxConcurrent to 70 % of what they are and
 	// empties the buckets, at most once in 10 seconds and down to 5 % of the limits set here;
-	// then they grow by 10 % of those a minute, and never above. Where the provider says how
+	// then they grow by 20 % of those a minute, and never above. Where the provider says how
 	// long to wait ([llm.RetryAfter]), nothing is sent for so long, at most a minute. Where
 	// no limit is set, that pause is all it does.
 	Adaptive bool
 
-	// Limiter decides in the place of the limits above, from RequestsPerMinute to TokenBurst
-	// and Adaptive, which are then not used. Nil = NewLimiter of these options.
+	// Limiter decides in the place of the limits above, from RequestsPerMinute to MaxWait,
+	// and of Adaptive, which are then not used. Nil = NewLimiter of these options.
 	Limiter Limiter
 }
 

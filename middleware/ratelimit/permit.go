@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"container/list"
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/parley-sdk/parley/llm"
@@ -15,6 +16,7 @@ type permit struct {
 	tokens  int           // reserved
 	place   *list.Element // in the queue, if it had to wait
 	wake    chan struct{} // has it look again, if it had to wait
+	until   time.Time     // it waits no longer; zero = as long as its context lives
 	settled bool
 }
 
@@ -28,7 +30,10 @@ func (p *permit) enter(ctx context.Context, key string) (served bool, now time.T
 	if q.waiting.Len() == 0 && q.take(now, p.tokens) {
 		return true, now, nil
 	}
-	if err := tooLate(ctx, now, q.wait(now, p.tokens, q.waiting.Len(), q.asked)); err != nil {
+	if most := p.limiter.limits.MaxWait; most > 0 {
+		p.until = now.Add(most)
+	}
+	if err := p.tooLate(ctx, now, q.wait(now, p.tokens, q.waiting.Len(), q.asked)); err != nil {
 		return false, now, err
 	}
 	q.join(p)
@@ -71,15 +76,25 @@ func (p *permit) look(ctx context.Context) (served bool, after time.Duration, er
 	p.limiter.mu.Lock()
 	defer p.limiter.mu.Unlock()
 	q, now := p.queue, time.Now()
-	if q.waiting.Front() != p.place {
-		return false, 0, nil
+	if first := q.waiting.Front() == p.place; first {
+		if q.take(now, p.tokens) {
+			q.leave(p)
+			return true, 0, nil
+		}
+		after = q.wait(now, p.tokens, 0, 0)
+		err = p.tooLate(ctx, now, after)
 	}
-	if q.take(now, p.tokens) {
-		q.leave(p)
-		return true, 0, nil
+	if !p.until.IsZero() && err == nil {
+		left := p.until.Sub(now)
+		if left <= 0 {
+			err = &llm.Error{Code: llm.ErrRejected, Message: fmt.Sprintf(
+				"the call's turn had not come after %v (MaxWait): allow it more time, or raise the limits", p.limiter.limits.MaxWait)}
+		}
+		if after == 0 || left < after {
+			after = left
+		}
 	}
-	after = q.wait(now, p.tokens, 0, 0)
-	if err = tooLate(ctx, now, after); err != nil {
+	if err != nil {
 		q.leave(p)
 	}
 	return false, after, err
