@@ -6,9 +6,13 @@ import (
 	"iter"
 	"time"
 
+	"github.com/parley-sdk/parley/bedrock"
+	"github.com/parley-sdk/parley/bedrock/bedrocktest"
 	"github.com/parley-sdk/parley/fake"
 	"github.com/parley-sdk/parley/llm"
 	"github.com/parley-sdk/parley/middleware"
+	"github.com/parley-sdk/parley/middleware/defaults"
+	"github.com/parley-sdk/parley/middleware/fallback"
 	"github.com/parley-sdk/parley/middleware/ratelimit"
 	"github.com/parley-sdk/parley/middleware/retry"
 	"github.com/parley-sdk/parley/middleware/timeout"
@@ -83,6 +87,39 @@ func ExampleStandard() {
 	})
 	fmt.Println(resp.Text(), err, len(backend.Requests()), "attempts")
 	// Output: Hello. <nil> 2 attempts
+}
+
+// A model on Bedrock, kept to its quotas, with another inference profile behind it. Both have
+// the layers of one Standard: breakers and limits are kept apart by the model.
+func ExampleStandard_bedrock() {
+	server := bedrocktest.NewServer(fake.New(fake.Text("Hello.")), nil) // in place of Bedrock
+	defer server.Close()
+	client := server.Client()
+
+	stack := middleware.Standard(middleware.Config{
+		PerCall: []llm.Middleware{defaults.New(&llm.Request{MaxTokens: 2000})},
+		Timeout: timeout.New(&timeout.Options{Total: 2 * time.Minute}),
+		RateLimit: ratelimit.New(&ratelimit.Options{
+			RequestsPerMinute: 250,
+			TokensPerMinute:   400_000,
+			MaxConcurrent:     50,
+			MaxWait:           20 * time.Second,
+			Used:              ratelimit.Burndown(5), // Claude 3.7 and later
+			Adaptive:          true,
+		}),
+		AttemptTimeout: timeout.New(&timeout.Options{Generate: time.Minute, FirstEvent: 20 * time.Second, BetweenEvents: 20 * time.Second}),
+	})
+	us := bedrock.New(client, "us.anthropic.claude-sonnet-4-5-20250929-v1:0", nil)
+	global := bedrock.New(client, "global.anthropic.claude-sonnet-4-5-20250929-v1:0", nil)
+	model := fallback.New(llm.Wrap(us, stack), llm.Wrap(global, stack))
+
+	resp, err := llm.Collect(model.Stream(context.Background(), &llm.Request{Messages: []llm.Message{llm.UserText("Say hello.")}}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(resp.Text(), resp.Model)
+	// Output: Hello. us.anthropic.claude-sonnet-4-5-20250929-v1:0
 }
 
 // Off leaves a layer out. Here nothing is tried again.

@@ -25,7 +25,7 @@ func draw(runs []*timeline) []byte {
 		{"failures a second", func(s sample) int { return s.failures }},
 		{"calls under way", func(s sample) int { return s.inFlight }},
 	}
-	height := head + len(panels)*(panel+gap) + 30
+	height := head + len(panels)*(panel+gap) + 30 + len(runs)*18
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12" role="img" aria-label="Timeline of an outage">`+"\n", width, height)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="white"/>`+"\n", width, height)
@@ -43,7 +43,11 @@ func draw(runs []*timeline) []byte {
 			line(&b, y, top, colour(j), tl, p.value)
 		}
 	}
-	bands(&b, height-22, runs[len(runs)-1])
+	below := head + len(panels)*(panel+gap)
+	bands(&b, below, runs[len(runs)-1])
+	for i, tl := range runs {
+		fmt.Fprintf(&b, `<text x="%d" y="%d">%s</text>`+"\n", left, below+34+i*18, tl)
+	}
 	b.WriteString("</svg>\n")
 	return b.Bytes()
 }

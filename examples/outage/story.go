@@ -223,6 +223,6 @@ func (tl *timeline) String() string {
 	if s.failures > 0 {
 		mean = float64(s.waited) / float64(tl.second) / float64(s.failures)
 	}
-	return fmt.Sprintf("%-20s %5d attempts, %5d answers, %5d failures after %.1f s on average, %4d calls under way at most",
+	return fmt.Sprintf("%s: %d attempts, %d answers, %d failures after %.1f s on average, at most %d calls under way",
 		tl.name, s.attempts, s.answers, s.failures, mean, s.inFlight)
 }
