@@ -1,0 +1,143 @@
+// Package logging writes one line for each call of a model.
+//
+// # The line
+//
+// It is written when the call ends, whichever way: with an answer, with an error, by a loop
+// that is left early, or by a panic. Its attributes, each left out where there is nothing to
+// say:
+//
+//	op                      "generate" or "stream"
+//	provider, model         who served the call, or else whose model it is
+//	attempt                 the number of the attempt, from the second
+//	duration                of the call; of a stream, that of the loop, its body included
+//	time_to_first_event     of a stream; a usage update is not an event here
+//	stop_reason             of an answer
+//	code                    of a failure
+//	error                   its text, where it is an *llm.Error: of other errors the text may hold anything
+//	status                  the HTTP status of a failure
+//	retry_after             how long the provider asks to wait
+//	abandoned               true: the loop was left before the stream ended
+//	panic                   true: a panic ended the call, that of the model or that of the loop's body
+//	input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, reasoning_tokens
+//	service_tier
+//	estimated               true: the provider did not report all of the usage
+//	warnings                how many the answer has
+//	request_id
+//	metadata                a group: what Options.Metadata selects
+//	input, output           see Options.Content
+//
+// Prompts, answers and arguments of tools are in none of them, unless [Options.Content] asks
+// for it.
+//
+// # Where to put it
+//
+// Inside retry (PerAttempt of middleware.Config) there is a line for each attempt, with its
+// number; outside (PerCall) there is one for the whole call.
+package logging
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+	"slices"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// Options say what is logged, and how.
+type Options struct {
+	// Message is the message of the line; "" is "model call".
+	Message string
+
+	// Level is the level of a line; nil is [DefaultLevel]. The code is that of the failure, ""
+	// for an answer and an abandoned stream, and [llm.ErrUnknown] for a panic. It may be called
+	// by several goroutines at a time.
+	Level func(code llm.Code) slog.Level
+
+	// Metadata are the keys of [llm.Request.Metadata] that are logged, in this order.
+	Metadata []string
+
+	// Content logs the text of prompts and answers, tool calls and results included. Of media
+	// and documents the kind and the size are logged, never the bytes. Whoever may read the
+	// log may then read what users write. Streams are kept until they end.
+	Content bool
+
+	// MaxContent is the most bytes of the input, and of the output, that Content logs; 0 is
+	// 4,096, and less than 0 is no limit. A longer input loses its beginning, since what was
+	// said last is at its end, and a longer output loses its end.
+	MaxContent int
+}
+
+// DefaultLevel is Info for an answer and where the caller gave up, Error where the provider or
+// a backend has a fault or nothing is known ([llm.ErrInternal], [llm.ErrUnknown]), and Warn for
+// all other failures.
+func DefaultLevel(code llm.Code) slog.Level {
+	switch code {
+	case "", llm.ErrCanceled:
+		return slog.LevelInfo
+	case llm.ErrInternal, llm.ErrUnknown:
+		return slog.LevelError
+	}
+	return slog.LevelWarn
+}
+
+// New returns middleware that logs calls. A nil logger logs nothing. Nil options are the zero
+// Options.
+//
+// The line is written by the goroutine of the call, with its context, before Generate returns
+// or the loop ends. A handler or a Level that panics costs the line and not the answer.
+func New(logger *slog.Logger, opts *Options) llm.Middleware {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	o := Options{}
+	if opts != nil {
+		o = *opts
+	}
+	o.Metadata = slices.Clone(o.Metadata)
+	if o.Message == "" {
+		o.Message = "model call"
+	}
+	if o.Level == nil {
+		o.Level = DefaultLevel
+	}
+	if o.MaxContent == 0 {
+		o.MaxContent = 4096
+	}
+	return func(next llm.Model) llm.Model { return &model{next, logger, &o} }
+}
+
+type model struct {
+	next   llm.Model
+	logger *slog.Logger
+	opts   *Options
+}
+
+func (m *model) Info() llm.Info    { return m.next.Info() }
+func (m *model) Unwrap() llm.Model { return m.next }
+
+func (m *model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	c := m.begin(ctx, "generate", req)
+	defer c.end()
+	c.resp, c.err = m.next.Generate(ctx, req)
+	c.ended = true
+	return c.resp, c.err
+}
+
+func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
+	return llm.Once(func(yield func(llm.Event, error) bool) {
+		c := m.begin(ctx, "stream", req)
+		defer c.end()
+		for ev, err := range m.next.Stream(ctx, req) {
+			c.note(ev, err)
+			if !yield(ev, err) {
+				c.left = true
+				return
+			}
+			if err != nil {
+				break
+			}
+		}
+		c.ended = true
+	})
+}
