@@ -105,10 +105,11 @@
 // models, with an [llm.Info] of their own, and a minute of virtual time lies between
 // two of them. Choose options for which the suite is ordinary traffic:
 //
-//   - a limiter lets 200 small calls through at once, and two at least run at a time
+//   - a limiter lets 200 small calls through at once, one after the other at least
 //   - a breaker of one model opens at five failures in a row or more
 //   - a retry makes no more than 16 attempts
-//   - a timeout, and the delay of a hedge, is above 45 seconds
+//   - a timeout is above 45 seconds
+//   - a hedge waits for half a second or more
 //
 // A middleware that is made to change questions or answers cannot pass.
 //

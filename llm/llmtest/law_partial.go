@@ -83,15 +83,21 @@ func cancelKeeps(c *run) {
 		if w.name == generate().name && c.lacks(GeneratePartial) {
 			continue
 		}
-		m := c.model(says("a"), stalled())
-		c.must(w, m, c.ask())
-		ctx, cancel := context.WithCancel(c.Context())
-		timer := time.AfterFunc(4*moment, cancel) // the first delta needs some time to arrive
 		var resp *llm.Response
 		var err error
-		c.within(w.name, func() { resp, err = w.call(ctx, m, c.ask()) })
-		timer.Stop()
-		cancel()
+		// The first delta needs some time to arrive, and more of it in a busy process.
+		for _, wait := range []time.Duration{4 * moment, 80 * moment} {
+			m := c.model(says("a"), stalled())
+			c.must(w, m, c.ask())
+			ctx, cancel := context.WithCancel(c.Context())
+			timer := time.AfterFunc(wait, cancel)
+			c.withinTime(wait+promptly, w.name, func() { resp, err = w.call(ctx, m, c.ask()) })
+			timer.Stop()
+			cancel()
+			if resp != nil {
+				break
+			}
+		}
 		c.partial(w.name+" that is cancelled half-way", want, resp, err)
 	}
 }

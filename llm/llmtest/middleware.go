@@ -49,7 +49,7 @@ func passingCases() []testCase {
 		},
 		{
 			name: "middleware/every-event",
-			explain: "Every event passes when it comes, not only the first. The model takes 5 s for each. Look for a " +
+			explain: "Every event passes when it comes, not only the first. The model takes 5 s for each but the first. Look for a " +
 				"buffer that is passed on when it is full, and for a ticker.",
 			run: passesEachAtOnce,
 		},
@@ -164,11 +164,11 @@ func passesEachAtOnce(c *run) {
 		&llm.ProviderDelta{Index: -1, Provider: "llmtest", Kind: "ping"}, &llm.UsageUpdate{Usage: llm.Usage{InputTokens: 25}},
 		&llm.PartStop{Index: 0}, &llm.Finish{StopReason: llm.StopEndTurn},
 	}
-	m, _ := c.probed(Turn{Events: events, pause: func(int) time.Duration { return pace }})
+	m, _ := c.probed(Turn{Events: events, pause: func(at int) time.Duration { return min(pace, time.Duration(at)*pace) }})
 	tp := play(m.Stream(c.Context(), c.ask()), nil)
 	c.noFault("the stream", tp)
 	for i, at := range tp.at {
-		if given := time.Duration(i+1) * pace; at > given+promptly {
+		if given := time.Duration(i) * pace; at > given+promptly {
 			c.Errorf("event %d, a %T, came after %v, though the model gave it after %v", i+1, tp.events[i], at, given)
 		}
 	}

@@ -20,7 +20,7 @@ func loadCases() []testCase {
 		{
 			name: "middleware/allocations",
 			explain: "A stream costs a wrapper no memory for each of its events: eight layers and a thousand events a second " +
-				"for each user add up. The allocations of a stream of 1,100 events are counted, and those of one of 100 " +
+				"for each user add up. The allocations of a stream of 4,100 events are counted, and those of one of 100 " +
 				"taken off. A buffer that grows by doubling is allowed (under 0.05 allocations an event). Look for an " +
 				"event that is copied, for a closure, a timer or a context made in the loop, and for arguments of a log " +
 				"that is off.",
@@ -40,8 +40,9 @@ func loadCases() []testCase {
 			real: true,
 			explain: "No lock is held while the model works or the loop runs: a model that takes a minute would stop all " +
 				"callers, and an application that calls the model within its loop, as agents do, would stop for ever. " +
-				"Another call is made from within the model, and from within the loop; a limiter lets two run at a time. " +
-				"Look for a mutex that is held over next.Generate or yield.",
+				"Another call is made from within the model, and from within the loop. It is answered, or, where a limit " +
+				"lets only one run at a time, ends with its context. Look for a mutex that is held over next.Generate or " +
+				"yield.",
 			run: holdsNoLock,
 		},
 		{
@@ -56,7 +57,7 @@ func loadCases() []testCase {
 
 func allocatesNothingPerEvent(c *run) {
 	const (
-		short, long = 100, 1100
+		short, long = 100, 4100
 		room        = 0.05 // for buffers that grow by doubling
 		tries       = 20   // until one is not disturbed by the rest of the process
 	)
@@ -166,14 +167,16 @@ func servesMany(c *run) {
 // own calls, whatever the others do.
 func (c *run) visit(m llm.Model, e *echo, i int) error {
 	for _, w := range ways() {
-		req := small(c.ask())
-		switch resp, err := w.call(c.Context(), m, req); {
+		req, start := small(c.ask()), time.Now()
+		resp, err := w.call(c.Context(), m, req)
+		quick := time.Since(start) < moment // a hedge may take one that is slow, in a process that is busy, for a stall
+		switch n := e.called(req); {
 		case err != nil:
 			return fmt.Errorf("one %s of many at the same time failed: %w", w.name, err)
 		case resp.Text() != question(req):
 			return fmt.Errorf("one %s of many at the same time asked %q and got the answer to %q", w.name, question(req), resp.Text())
-		case e.called(req) != 1:
-			return fmt.Errorf("one %s of many at the same time called the model %d times", w.name, e.called(req))
+		case n > 1 && quick:
+			return fmt.Errorf("one %s of many at the same time called the model %d times", w.name, n)
 		}
 	}
 	if i%4 != 0 {
@@ -181,8 +184,8 @@ func (c *run) visit(m llm.Model, e *echo, i int) error {
 	}
 	req := small(c.ask())
 	tp := play(m.Stream(c.Context(), req), func(_ int, ev llm.Event) bool { return !isDelta(ev) })
-	if tp.err != nil || len(tp.faults) > 0 || e.called(req) != 1 {
-		return fmt.Errorf("a stream of many that was left: error %v, faults %q, %d calls of the model", tp.err, tp.faults, e.called(req))
+	if tp.err != nil || len(tp.faults) > 0 {
+		return fmt.Errorf("a stream of many that was left: error %v, faults %q", tp.err, tp.faults)
 	}
 	for _, w := range ways() {
 		req := small(c.ask())
@@ -196,8 +199,6 @@ func (c *run) visit(m llm.Model, e *echo, i int) error {
 			return fmt.Errorf("one %s of many that was cancelled failed: %w", w.name, err)
 		case err == nil && resp.Text() != question(req):
 			return fmt.Errorf("one %s of many asked %q and got the answer to %q", w.name, question(req), resp.Text())
-		case e.called(req) > 1:
-			return fmt.Errorf("one %s of many that was cancelled called the model %d times", w.name, e.called(req))
 		}
 	}
 	return nil
@@ -256,11 +257,15 @@ func holdsNoLock(c *run) {
 			var m llm.Model
 			var texts []string
 			nested := func() {
-				resp, err := inner.call(c.Context(), m, c.ask())
-				if err != nil {
-					resp = reply(llm.Text(err.Error()))
+				ctx, cancel := context.WithTimeout(c.Context(), moment)
+				defer cancel()
+				resp, err := inner.call(ctx, m, c.ask())
+				switch {
+				case err == nil:
+					texts = append(texts, resp.Text())
+				case ctx.Err() == nil && llm.CodeOf(err) != llm.ErrRejected:
+					texts = append(texts, err.Error())
 				}
-				texts = append(texts, resp.Text())
 			}
 			busy := says("outer")
 			busy.pause = func(at int) time.Duration {
@@ -269,7 +274,7 @@ func holdsNoLock(c *run) {
 				}
 				return 0
 			}
-			m, _ = c.probed(busy, says("inner"), says("stream"), says("inner"))
+			m, _ = c.probed(append([]Turn{busy}, repeated(says("inner"))...)...)
 			c.within(inner.name+" while the model works on "+outer.name, func() { outer.call(c.Context(), m, c.ask()) })
 			c.within(inner.name+" in the loop over a stream", func() {
 				play(m.Stream(c.Context(), c.ask()), func(i int, _ llm.Event) bool {

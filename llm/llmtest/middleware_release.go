@@ -93,7 +93,7 @@ func breakBeforeFirst(c *run) {
 		}
 		return 0
 	}
-	m, p := c.probed(slow, says("after"))
+	m, p := c.probed(append([]Turn{slow}, repeated(says("after"))...)...) // a hedge may ask again
 	base := goroutines()
 	var left time.Time
 	tp := play(m.Stream(c.Context(), c.ask()), func(int, llm.Event) bool {

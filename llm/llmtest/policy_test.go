@@ -16,6 +16,7 @@ func TestMiddlewareThatIsPolite(t *testing.T) {
 		"retry":   (&retrier{}).middleware(),
 		"breaker": (&breaker{}).middleware(),
 		"permits": permits(2),
+		"permit":  permits(1),
 		"all": func(next llm.Model) llm.Model {
 			return llm.Wrap(next, (&retrier{}).middleware(), (&breaker{}).middleware(), permits(2))
 		},
