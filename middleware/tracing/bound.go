@@ -69,6 +69,10 @@ func fit[T cutter[T]](item T, max int) []byte {
 
 func omittedPart(count int) part { return part{Type: partOmitted, Count: count} }
 
+func omittedTool(count int) part {
+	return part{Type: partOmitted, Name: "…", Count: count} // a definition must have a name
+}
+
 func omittedMessage(count int) message {
 	return message{Role: "omitted", Parts: []part{omittedPart(count)}}
 }

@@ -63,7 +63,7 @@ func (t *tracing) inputContent(req *llm.Request) []attribute.KeyValue {
 			tools[i] = part{Type: tool.Provider + "." + tool.Kind, Name: tool.Name}
 		}
 	}
-	add(keyToolDefinitions, len(tools), list(tools, t.MaxContentBytes, oldestFirst, omittedPart))
+	add(keyToolDefinitions, len(tools), list(tools, t.MaxContentBytes, oldestFirst, omittedTool))
 	return attrs
 }
 
@@ -143,7 +143,7 @@ func (t *tracing) parts(content []llm.Part) []part {
 				continue
 			}
 			d := t.media("document", p.MediaType, p.URI, p.Data)
-			d.Name = p.Name
+			d.Name = t.redacted(p.Name)
 			parts = append(parts, d)
 		case *llm.ProviderPart:
 			// What is in it is the provider's affair, and may be media.

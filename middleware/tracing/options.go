@@ -2,6 +2,7 @@ package tracing
 
 import (
 	"context"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -32,8 +33,8 @@ type Options struct {
 	CaptureContent bool
 
 	// Redact changes each text of captured content before it is shown: texts, reasoning,
-	// the URIs of media and, as JSON text, the arguments of tools. Names of tools, models
-	// and documents do not pass through it. Nil: nothing is changed.
+	// the URIs of media, the names of documents and, as JSON text, the arguments and results
+	// of tools. Nil: nothing is changed.
 	Redact func(text string) string
 
 	// MaxContentBytes bounds each content attribute. What is larger is cut within its texts,
@@ -79,7 +80,7 @@ func New(opts *Options) llm.Middleware {
 	case n == 0:
 		o.MaxContentBytes = defaultContentBytes
 	case n < 0:
-		o.MaxContentBytes = 1 << 40
+		o.MaxContentBytes = math.MaxInt
 	default:
 		o.MaxContentBytes = max(n, leastContentBytes)
 	}
