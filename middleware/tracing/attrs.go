@@ -82,25 +82,30 @@ const (
 	partOmitted = "parley.omitted" // the type of what stands for content that the size bound left out
 )
 
-// The histograms, with the bounds of their buckets.
+// The histograms.
 const (
-	metricDuration     = "gen_ai.client.operation.duration"
-	metricTokens       = "gen_ai.client.token.usage"
-	metricFirstChunk   = "gen_ai.client.operation.time_to_first_chunk"
-	metricPerChunk     = "gen_ai.client.operation.time_per_output_chunk"
-	metricCost         = "parley.client.operation.cost"
-	unitSeconds        = "s"
-	unitTokens         = "{token}"
-	unitDollars        = "{USD}"
+	metricDuration   = "gen_ai.client.operation.duration"
+	metricTokens     = "gen_ai.client.token.usage"
+	metricFirstChunk = "gen_ai.client.operation.time_to_first_chunk"
+	metricPerChunk   = "gen_ai.client.operation.time_per_output_chunk"
+	metricCost       = "parley.client.operation.cost"
+
+	unitSeconds = "s"
+	unitTokens  = "{token}"
+	unitDollars = "{USD}"
+)
+
+// Other words of the conventions.
+const (
 	tokenTypeInput     = "input"
 	tokenTypeOutput    = "output"
-	errorTypeOther     = "_OTHER" // the convention's word for what has no known name
+	errorTypeOther     = "_OTHER" // what has no known name
 	outputTypeJSON     = "json"
 	toolTypeFunction   = "function"
 	captureEnvironment = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 )
 
-// bounds of the buckets: functions, so that nobody changes them.
+// The bounds of the buckets are functions, so that nobody changes them.
 func secondBounds() []float64 {
 	return []float64{0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92}
 }

@@ -33,14 +33,16 @@ type call struct {
 // observer of what policies do to the call. The call is nil where nobody wants to know of
 // it; the span must be ended in any case.
 func (m *model) begin(ctx context.Context, req *llm.Request, streams bool) (context.Context, trace.Span, *call) {
-	began := time.Now()
 	s := m.start()
 	ctx, span := m.tracing.tracer.Start(ctx, s.name, s.opts...)
 	recording, measuring := span.IsRecording(), m.tracing.metrics.enabled(ctx)
 	if !recording && !measuring {
 		return ctx, span, nil
 	}
-	c := &call{tracing: m.tracing, span: span, recording: recording, measuring: measuring, streams: streams, began: began, info: s.info, req: req}
+	c := &call{
+		tracing: m.tracing, span: span, recording: recording, measuring: measuring,
+		streams: streams, began: time.Now(), info: s.info, req: req,
+	}
 	c.ctx = hook.Observe(ctx, c.observe)
 	if recording {
 		span.SetAttributes(c.requestAttributes()...)
@@ -172,18 +174,19 @@ func fail(span trace.Span, err error) {
 
 // optionAttributes are those that the application and the provider's options add.
 func (c *call) optionAttributes(provider string) []attribute.KeyValue {
+	if c.req == nil {
+		return nil
+	}
 	var attrs []attribute.KeyValue
-	if c.req != nil {
-		for _, key := range c.Metadata {
-			if v, ok := c.req.Metadata[key]; ok {
-				attrs = append(attrs, attribute.String(keyMetadataPrefix+key, v))
-			}
+	for _, key := range c.Metadata {
+		if v, ok := c.req.Metadata[key]; ok {
+			attrs = append(attrs, attribute.String(keyMetadataPrefix+key, v))
 		}
-		for _, o := range c.req.Options {
-			if d, ok := o.(describer); ok && o.ProviderName() == provider {
-				for key, v := range d.SpanAttributes() {
-					attrs = append(attrs, attribute.String(key, v))
-				}
+	}
+	for _, o := range c.req.Options {
+		if d, ok := o.(describer); ok && o.ProviderName() == provider {
+			for key, v := range d.SpanAttributes() {
+				attrs = append(attrs, attribute.String(key, v))
 			}
 		}
 	}

@@ -38,10 +38,12 @@ func ExampleNew() {
 	_ = reader.Collect(context.Background(), &metrics)
 	for _, m := range metrics.ScopeMetrics[0].Metrics {
 		if tokens, ok := m.Data.(metricdata.Histogram[int64]); ok {
+			sums := map[string]int64{}
 			for _, p := range tokens.DataPoints {
 				typ, _ := p.Attributes.Value("gen_ai.token.type")
-				fmt.Println(m.Name, typ.AsString(), p.Sum)
+				sums[typ.AsString()] = p.Sum
 			}
+			fmt.Println(m.Name, sums)
 		}
 	}
 	// Output:
@@ -57,8 +59,7 @@ func ExampleNew() {
 	//   gen_ai.usage.input_tokens = 120
 	//   gen_ai.usage.output_tokens = 3
 	//   parley.request_id = fake-1
-	// gen_ai.client.token.usage input 120
-	// gen_ai.client.token.usage output 3
+	// gen_ai.client.token.usage map[input:120 output:3]
 }
 
 // Content is sensitive. Where it is wanted all the same, a redactor sees each text first.

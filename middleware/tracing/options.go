@@ -47,7 +47,8 @@ type Options struct {
 	Metadata []string
 
 	// Attributes returns more attributes for the span of a call, such as tags of the
-	// application that the context carries. It must not change the request.
+	// application that the context carries. It must not change the request, which is never
+	// nil. Nil: there are no more.
 	Attributes func(ctx context.Context, req *llm.Request) []attribute.KeyValue
 
 	// Cost prices a call: what usage costs with the model that served it, in dollars, and

@@ -103,21 +103,18 @@ func (s *stream) tick() {
 // end ends the span of the stream, and records its metrics.
 func (s *stream) end() {
 	o := outcome{err: s.err, usage: s.usage}
-	switch f := s.finish; {
-	case f != nil:
+	if f := s.finish; f != nil {
 		o.stop, o.usage, o.requestID = f.StopReason, f.Usage, f.RequestID
 		o.served = llm.Info{Provider: f.Provider, Model: f.Model}
-	default:
+	} else {
 		o.usage.Estimated = true
-		if s.err != nil {
-			break
-		}
-		switch s.at {
-		case inModel:
-			o.err = llm.ErrInternal
-		case inLoop:
+		switch {
+		case s.err != nil:
+		case s.at == inLoop:
 			o.abandoned = true
-		case over:
+		case s.at == inModel:
+			o.err = llm.ErrInternal
+		default:
 			o.err = llm.ErrIncomplete // law 4
 		}
 	}
