@@ -100,6 +100,6 @@ func ExampleOptions() {
 func show(attrs []attribute.KeyValue) {
 	slices.SortFunc(attrs, func(a, b attribute.KeyValue) int { return cmp.Compare(a.Key, b.Key) })
 	for _, a := range attrs {
-		fmt.Printf("  %s = %s\n", a.Key, a.Value.Emit())
+		fmt.Printf("  %s = %s\n", a.Key, a.Value.String())
 	}
 }
