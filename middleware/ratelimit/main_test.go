@@ -21,7 +21,7 @@ func TestConformance(t *testing.T) {
 	for name, opts := range map[string]*ratelimit.Options{
 		"nothing":   nil,
 		"all":       {RequestsPerMinute: 1e6, TokensPerMinute: 1e9, MaxConcurrent: 64},
-		"two slots": {MaxConcurrent: 2},
+		"one slot": {MaxConcurrent: 1},
 		"adaptive":  {RequestsPerMinute: 1e6, TokensPerMinute: 1e9, MaxConcurrent: 1000, Adaptive: true},
 		"limiter":   {Limiter: limiterFunc(func(context.Context, string, int) (func(ratelimit.Result), error) { return nil, nil })},
 	} {
