@@ -11,11 +11,11 @@ import (
 	"github.com/parley-sdk/parley/middleware/breaker"
 	"github.com/parley-sdk/parley/middleware/defaults"
 	"github.com/parley-sdk/parley/middleware/fallback"
-	"github.com/parley-sdk/parley/middleware/hedge"
 	"github.com/parley-sdk/parley/middleware/logging"
 	"github.com/parley-sdk/parley/middleware/ratelimit"
 	"github.com/parley-sdk/parley/middleware/retry"
 	"github.com/parley-sdk/parley/middleware/timeout"
+	"github.com/parley-sdk/parley/middleware/tracing"
 )
 
 // idle is a model that does nothing, at no cost: its answers are made beforehand.
@@ -71,8 +71,8 @@ func stacks() []struct {
 		{"timeout/total", timeout.New(&timeout.Options{Total: time.Hour})},
 		{"timeout/attempt", timeout.New(nil)},
 		{"logging/off", logging.New(nil, nil)},
+		{"tracing/off", tracing.New(nil)},
 		{"fallback", func(next llm.Model) llm.Model { return fallback.New(next, next) }},
-		{"hedge", func(next llm.Model) llm.Model { return hedge.New(next, nil) }},
 	}
 }
 

@@ -9,10 +9,11 @@
 //	fallback    asks other models when one fails
 //	hedge       asks the same model twice where it is slow
 //	logging     one line a call
+//	tracing     OpenTelemetry spans and metrics
 //
 // # Use
 //
-// [Standard] with the zero [Config] retries, breaks the circuit and cuts attempts that
+// [Standard] with the zero [Config] traces, retries, breaks the circuit and cuts attempts that
 // stall. Every layer can be replaced or left out:
 //
 //	model = llm.Wrap(model, middleware.Standard(middleware.Config{

@@ -7,12 +7,13 @@ import (
 	"github.com/parley-sdk/parley/middleware/breaker"
 	"github.com/parley-sdk/parley/middleware/retry"
 	"github.com/parley-sdk/parley/middleware/timeout"
+	"github.com/parley-sdk/parley/middleware/tracing"
 )
 
 // Config chooses the layers of [Standard]. In each field nil is that layer's default, [Off]
 // leaves the layer out, and any other middleware stands in its place. The zero Config is good.
 type Config struct {
-	Tracing   llm.Middleware   // once a call, outermost; nil = none
+	Tracing   llm.Middleware   // once a call, outermost; nil = tracing.New(nil), which does nothing until the process sets up OpenTelemetry
 	PerCall   []llm.Middleware // once a call, first outermost: caches, redaction, guards
 	Timeout   llm.Middleware   // of the whole call; nil = none, since long answers are legitimate
 	Retry     llm.Middleware   // nil = retry.New(nil)
@@ -32,7 +33,7 @@ type Config struct {
 // breaker, belongs to this call of Standard and is shared by all models that are wrapped.
 func Standard(c Config) llm.Middleware {
 	layers := slices.Concat(
-		[]llm.Middleware{c.Tracing},
+		[]llm.Middleware{or(c.Tracing, tracing.New(nil))},
 		c.PerCall,
 		[]llm.Middleware{c.Timeout, or(c.Retry, retry.New(nil)), or(c.Breaker, breaker.New(nil)), c.RateLimit, or(c.AttemptTimeout, timeout.New(nil))},
 		c.PerAttempt,

@@ -47,7 +47,7 @@ func TestDefaults(t *testing.T) {
 		}
 		m = w.Unwrap()
 	}
-	if d := cmp.Diff([]string{"*retry.model", "*breaker.model", "*timeout.model"}, got); d != "" {
+	if d := cmp.Diff([]string{"*tracing.model", "*retry.model", "*breaker.model", "*timeout.model"}, got); d != "" {
 		t.Error(d)
 	}
 }
