@@ -11,6 +11,7 @@ import (
 	"github.com/parley-sdk/parley/middleware/breaker"
 	"github.com/parley-sdk/parley/middleware/defaults"
 	"github.com/parley-sdk/parley/middleware/fallback"
+	"github.com/parley-sdk/parley/middleware/hedge"
 	"github.com/parley-sdk/parley/middleware/logging"
 	"github.com/parley-sdk/parley/middleware/ratelimit"
 	"github.com/parley-sdk/parley/middleware/retry"
@@ -73,6 +74,7 @@ func stacks() []struct {
 		{"logging/off", logging.New(nil, nil)},
 		{"tracing/off", tracing.New(nil)},
 		{"fallback", func(next llm.Model) llm.Model { return fallback.New(next, next) }},
+		{"hedge", func(next llm.Model) llm.Model { return hedge.New(next, nil) }},
 	}
 }
 
