@@ -40,7 +40,7 @@ func (a *attempt) begin() error {
 	if a.req != nil && a.req.MaxTokens > 0 {
 		output = a.req.MaxTokens
 	}
-	usd, known := l.opts.Prices.WorstCase(a.info.Model, input, output)
+	usd, known := l.opts.Prices.WorstCase(a.info.Model, min(input, absurd), min(output, absurd))
 	need := KnownCost(usd)
 	if !known {
 		if err := l.unpriced(a); err != nil {
@@ -118,7 +118,7 @@ func (a *attempt) book() {
 		return
 	}
 	a.booked = a.usage(a.likelyInput)
-	b := booking{model: a.model(a.info.Model), tags: &a.tags, failed: a.state == failed, estimated: a.booked.Estimated,
+	b := booking{model: a.model(a.info.Model), failed: a.state == failed, estimated: a.booked.Estimated,
 		part: Part{Calls: 1, Usage: a.booked}}
 	priced := Call{Model: b.model, Usage: a.booked}
 	if describe := a.ledger.opts.Describe; describe != nil {

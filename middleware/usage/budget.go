@@ -99,11 +99,11 @@ type budgets struct {
 	all   []*budget // in the order of the options
 	every []*budget // those of every call
 	byTag map[string]map[string][]*budget
+	byKey map[string]*budget
 }
 
 func newBudgets(given []Budget) *budgets {
-	bs := &budgets{byTag: map[string]map[string][]*budget{}}
-	known := map[string]*budget{}
+	bs := &budgets{byTag: map[string]map[string][]*budget{}, byKey: map[string]*budget{}}
 	for _, g := range given {
 		g.Tags, g.Period = maps.Clone(g.Tags), max(0, g.Period)
 		b := &budget{Budget: g, key: budgetKey(g), current: &window{}}
@@ -111,13 +111,13 @@ func newBudgets(given []Budget) *budgets {
 		if b.Name == "" {
 			b.Name = defaultName(names)
 		}
-		if twin := known[b.key]; twin != nil { // they count the same calls
+		if twin := bs.byKey[b.key]; twin != nil { // they count the same calls
 			if b.Limit.Cmp(twin.Limit) < 0 {
 				twin.Budget = b.Budget
 			}
 			continue
 		}
-		known[b.key] = b
+		bs.byKey[b.key] = b
 		bs.all = append(bs.all, b)
 		if len(names) == 0 {
 			bs.every = append(bs.every, b)
@@ -335,6 +335,24 @@ func (w *window) spend(cost Cost) {
 		sum = Cost{known: maxUSD, unpricedCalls: w.spent.unpricedCalls, unpricedTokens: w.spent.unpricedTokens}
 	}
 	w.spent = sum
+}
+
+// restore spends what was spent in an earlier run, where that is not over.
+func (bs *budgets) restore(charges []chargeRecord) {
+	bs.mu.Lock()
+	defer bs.mu.Unlock()
+	for _, c := range charges {
+		b := bs.byKey[c.Budget]
+		if b == nil {
+			continue
+		}
+		if c.Start > b.current.start {
+			b.current = &window{start: c.Start}
+		}
+		if c.Start == b.current.start {
+			b.current.spend(c.Spent)
+		}
+	}
 }
 
 // status returns how the budgets are at a time.

@@ -34,7 +34,7 @@ type Options struct {
 	// 0 or less = 5,000, which today's images do not exceed. Long documents and videos do.
 	MediaTokens int
 
-	// GroupBy names the tags that rows are kept of. Nil = every tag, up to 99 of them; empty = none.
+	// GroupBy names the tags that rows are kept of. Nil = every tag, up to 31 of them; empty = none.
 	// Of models rows are always kept.
 	GroupBy []string
 	// MaxRows is how many rows are kept of each tag. What comes later, and keys of more than
@@ -100,38 +100,30 @@ func orDefault(n, standard int) int {
 
 // book adds a call to the books.
 func (l *Ledger) book(a *attempt, b *booking) {
-	exact := l.commit(a, b)
+	l.commit(a, b)
 	if l.counters != nil {
 		l.counters.record(a, b, l.opts.MetricTags)
 	}
-	if !exact {
-		l.warn("overflow", llm.ErrInternal, "a sum is beyond 9.2e18: the call is counted as one without a price")
-	}
 }
 
-func (l *Ledger) commit(a *attempt, b *booking) (exact bool) {
+func (l *Ledger) commit(a *attempt, b *booking) {
 	if l.file != nil {
 		defer l.keep(a, b)()
 	}
 	l.budgets.settle(a.charges, b.part.Cost)
-	return l.table.book(b, l.opts.GroupBy)
+	l.table.book(b, &a.tags, l.opts.GroupBy)
 }
 
 // Total returns the sums of all calls.
 func (l *Ledger) Total() Summary {
-	var total sums
-	l.table.locked(func() { total = l.table.sum() })
+	total := l.table.sum()
 	return total.summary()
 }
 
 // By returns the calls that bear a tag, in a row for each of its values, in the order of
 // these. The tag "model" groups all calls by the model that served them, or was asked where
 // none did.
-func (l *Ledger) By(tag string) []Row {
-	var rows map[string]*sums
-	l.table.locked(func() { rows = l.table.sumRows(tag) })
-	return sortedRows(rows)
-}
+func (l *Ledger) By(tag string) []Row { return sortedRows(l.table.rowsOf(tag)) }
 
 // Budgets returns how much is left of each budget, in the order of [Options.Budgets].
 func (l *Ledger) Budgets() []BudgetStatus { return l.budgets.status(time.Now()) }
@@ -145,16 +137,11 @@ type Snapshot struct {
 	Budgets    []BudgetStatus   `json:"budgets,omitempty"`
 }
 
-// Snapshot returns all that the ledger knows at a moment. It can be marshalled to JSON.
-func (l *Ledger) Snapshot() Snapshot {
-	var s Snapshot
-	l.table.locked(func() { s = l.snapshot() })
-	return s
-}
+// Snapshot returns all that the ledger knows. It can be marshalled to JSON.
+func (l *Ledger) Snapshot() Snapshot { return l.snapshot(false) }
 
-// snapshot is called with the table locked.
-func (l *Ledger) snapshot() Snapshot {
-	total, rows := l.table.all()
+func (l *Ledger) snapshot(forget bool) Snapshot {
+	total, rows := l.table.all(forget)
 	s := Snapshot{At: time.Now().UTC(), Total: total.summary(), By: make(map[string][]Row, len(rows)), Budgets: l.Budgets()}
 	for tag, keys := range rows {
 		s.By[tag] = sortedRows(keys)
@@ -172,10 +159,5 @@ func (l *Ledger) Reset() Snapshot {
 		l.file.gate.Lock()
 		defer l.rewritten()()
 	}
-	var s Snapshot
-	l.table.locked(func() {
-		s = l.snapshot()
-		l.table.clear()
-	})
-	return s
+	return l.snapshot(true)
 }

@@ -28,39 +28,25 @@ type shard struct {
 	_     [64]byte                    // so that no two locks share a cache line
 }
 
-// booking is a call as it is booked.
+// booking is a call as it is booked, but for its tags.
 type booking struct {
 	model             string // that served
-	tags              *callTags
-	part              Part // of one call
+	part              Part   // of one call
 	failed, estimated bool
 }
 
-func (s *sums) book(b *booking) (exact bool) {
-	part := &s.Reported
-	if b.estimated {
-		part = &s.Estimated
-	}
-	if b.failed {
-		s.Errors++
-	}
-	*part, exact = part.plus(b.part)
-	return exact
-}
-
-// book adds a call to the total and to its rows. It is false where a cost could not be added up.
-func (t *table) book(b *booking, groupBy []string) (exact bool) {
+// book adds a call to the total and to its rows.
+func (t *table) book(b *booking, tags *callTags, groupBy []string) {
 	s := &t.shards[rand.Uint32()%shardCount]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	exact = s.total.book(b)
+	s.total.book(b)
 	s.row(t, modelTag, b.model).book(b)
-	b.tags.each(groupBy, func(tag, key string) {
+	tags.each(groupBy, func(tag, key string) {
 		if row := s.row(t, tag, key); row != nil {
 			row.book(b)
 		}
 	})
-	return exact
 }
 
 // row returns the row of a key, or that of all keys that have none; nil for a tag that has
@@ -92,6 +78,7 @@ func (s *shard) row(t *table, tag, key string) *sums {
 // admit gives a key a row if there is room for it, and else that of all others. Keys that
 // are kept are copies: a key may be a small piece of something large.
 func (t *table) admit(tag, key string) (string, string, bool) {
+	tag, key = strings.ToValidUTF8(tag, "\uFFFD"), strings.ToValidUTF8(key, "\uFFFD") // as JSON has them
 	t.admission.Lock()
 	defer t.admission.Unlock()
 	keys, ok := t.admitted[tag]
@@ -116,69 +103,71 @@ func (t *table) admit(tag, key string) (string, string, bool) {
 	return tag, key, true
 }
 
-// locked calls f with all shards locked, so that it sees each call in all of its rows or in
-// none.
-func (t *table) locked(f func()) {
+// each calls f with each shard, locked. As a call is in one of them only, who adds them up has
+// it in all of its rows or in none.
+func (t *table) each(f func(*shard)) {
 	for i := range t.shards {
-		t.shards[i].mu.Lock()
-		defer t.shards[i].mu.Unlock()
+		s := &t.shards[i]
+		s.mu.Lock()
+		f(s)
+		s.mu.Unlock()
 	}
-	f()
 }
 
-// sum adds up the shards.
+// sum returns the sums of all calls.
 func (t *table) sum() (total sums) {
-	for i := range t.shards {
-		total.add(t.shards[i].total)
-	}
+	t.each(func(s *shard) { total.add(&s.total) })
 	return total
 }
 
-// sumRows adds up the rows of a tag.
-func (t *table) sumRows(tag string) map[string]*sums {
+// rowsOf returns the rows of a tag.
+func (t *table) rowsOf(tag string) map[string]*sums {
 	joined := map[string]*sums{}
-	for i := range t.shards {
-		for key, row := range t.shards[i].rows[tag] {
-			if joined[key] == nil {
-				joined[key] = &sums{}
-			}
-			joined[key].add(*row)
-		}
-	}
+	t.each(func(s *shard) { join(joined, s.rows[tag]) })
 	return joined
 }
 
-// all adds up everything.
-func (t *table) all() (total sums, rows map[string]map[string]*sums) {
+// all returns everything, and forgets it where that is asked.
+func (t *table) all(forget bool) (total sums, rows map[string]map[string]*sums) {
 	rows = map[string]map[string]*sums{}
-	for i := range t.shards {
-		for tag := range t.shards[i].rows {
+	t.each(func(s *shard) {
+		total.add(&s.total)
+		for tag, own := range s.rows {
 			if rows[tag] == nil {
-				rows[tag] = t.sumRows(tag)
+				rows[tag] = make(map[string]*sums, len(own))
 			}
+			join(rows[tag], own)
 		}
+		if forget {
+			s.total, s.rows = sums{}, nil
+		}
+	})
+	if forget {
+		t.admission.Lock()
+		defer t.admission.Unlock()
+		t.admitted = nil
 	}
-	return t.sum(), rows
+	return total, rows
 }
 
-// clear forgets everything.
-func (t *table) clear() {
-	for i := range t.shards {
-		t.shards[i].total, t.shards[i].rows = sums{}, nil
+// join adds rows to others.
+func join(joined, rows map[string]*sums) {
+	for key, row := range rows {
+		if joined[key] == nil {
+			joined[key] = &sums{}
+		}
+		joined[key].add(row)
 	}
-	t.admission.Lock()
-	defer t.admission.Unlock()
-	t.admitted = nil
 }
 
-// load puts back what all returned, into a table that is empty.
+// load puts back what all returned, into a table that is empty and nobody else has.
 func (t *table) load(total sums, rows map[string]map[string]*sums) {
 	s := &t.shards[0]
 	s.total = total
 	for tag, keys := range rows {
-		for key, row := range keys {
-			if dst := s.row(t, tag, key); dst != nil {
-				dst.add(*row)
+		for _, key := range slices.Sorted(maps.Keys(keys)) { // in an order, where there is room for some only
+			if row := s.row(t, tag, key); row != nil {
+				row.add(keys[key])
 			}
 		}
 	}

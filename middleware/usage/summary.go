@@ -29,9 +29,9 @@ type Row struct {
 	Summary
 }
 
-// plus returns the sum of two parts, and false where the cost cannot be added up: it is
-// then known no longer, rather than wrong.
-func (p Part) plus(q Part) (Part, bool) {
+// plus returns the sum of two parts. A cost that is too large to be added up is unknown from
+// then on, rather than wrong.
+func (p Part) plus(q Part) Part {
 	cost, err := p.Cost.Add(q.Cost)
 	if err != nil {
 		cost = p.Cost
@@ -39,7 +39,7 @@ func (p Part) plus(q Part) (Part, bool) {
 			cost = more
 		}
 	}
-	return Part{p.Calls + q.Calls, p.Usage.Add(q.Usage), cost}, err == nil
+	return Part{p.Calls + q.Calls, p.Usage.Add(q.Usage), cost}
 }
 
 // sums are the calls of a row, or of all rows.
@@ -49,15 +49,24 @@ type sums struct {
 	Estimated Part  `json:"estimated"`
 }
 
-func (s *sums) add(t sums) (exact bool) {
-	var a, b bool
+func (s *sums) add(t *sums) {
 	s.Errors += t.Errors
-	s.Reported, a = s.Reported.plus(t.Reported)
-	s.Estimated, b = s.Estimated.plus(t.Estimated)
-	return a && b
+	s.Reported = s.Reported.plus(t.Reported)
+	s.Estimated = s.Estimated.plus(t.Estimated)
+}
+
+func (s *sums) book(b *booking) {
+	part := &s.Reported
+	if b.estimated {
+		part = &s.Estimated
+	}
+	if b.failed {
+		s.Errors++
+	}
+	*part = part.plus(b.part)
 }
 
 func (s *sums) summary() Summary {
-	all, _ := s.Reported.plus(s.Estimated)
+	all := s.Reported.plus(s.Estimated)
 	return Summary{all.Calls, s.Errors, all.Usage, all.Cost, s.Reported, s.Estimated}
 }

@@ -10,7 +10,7 @@ import (
 const (
 	modelTag = "model"   // is every call's own: see [Ledger.By]
 	otherKey = "(other)" // the row of what has no row of its own
-	maxTags  = 100       // names of tags that a ledger keeps rows of, where GroupBy is nil
+	maxTags  = 32        // tags that rows are kept of where GroupBy is nil, "model" included
 	maxKey   = 256       // bytes of a name or value that has a row of its own
 )
 
