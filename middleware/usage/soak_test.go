@@ -214,9 +214,9 @@ func (m *chaos) play(ctx context.Context, s *served, req *llm.Request, rng *rand
 	s.event(&llm.Finish{StopReason: llm.StopEndTurn, Usage: u, Provider: "aws.bedrock", Model: m.model})
 }
 
-// TestSoak makes many calls through retries, fallbacks and timeouts over backends that throttle, fail,
-// cut and stall, while callers break and cancel. The ledger agrees with the backends on every attempt:
-// exactly on what was finished, and apart from that on the rest.
+// TestSoak makes many calls through retries, fallbacks and timeouts over backends that
+// throttle, fail, cut and stall, while callers break and cancel. The ledger agrees with the
+// backends on every attempt: exactly on what was finished, and apart from that on the rest.
 func TestSoak(t *testing.T) {
 	calls := soakCalls(t)
 	path := filepath.Join(t.TempDir(), "ledger")
