@@ -225,7 +225,7 @@ func TestSoak(t *testing.T) {
 		prices := usage.DefaultPrices()
 		var warnings atomic.Int64
 		opts := &usage.Options{NoSync: true, StopStreams: true, OnWarning: func(err error) { warnings.Add(1) }, Budgets: []usage.Budget{
-			{Name: "minute", Limit: usd("8"), Period: time.Minute},
+			{Name: "minute", Limit: usd("12"), Period: time.Minute},
 			{Name: "tenant", Tags: map[string]string{"tenant": "t1"}, Limit: usd("1"), Period: time.Minute},
 			{Name: "unpriced", Tags: map[string]string{"model": "new.model-v1:0"}, Limit: usd("1000000")}}}
 		l := open(t, path, opts)
