@@ -31,7 +31,9 @@ type chaos struct {
 	mu           sync.Mutex
 	told         llm.Usage // of the answers that were finished
 	finished     int64
-	silent       int64 // attempts that were cancelled before anything came
+	running, top int         // attempts at a time, now and at most
+	times        []time.Time // when attempts began
+	silent       int64       // attempts that were cancelled before anything came
 }
 
 func (m *chaos) Info() llm.Info { return llm.Info{Provider: "chaos", Model: m.model} }
@@ -44,6 +46,16 @@ func (m *chaos) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 	return llm.Once(func(yield func(llm.Event, error) bool) {
 		m.began.Add(1)
 		defer m.ended.Add(1)
+		m.mu.Lock()
+		m.running++
+		m.top = max(m.top, m.running)
+		m.times = append(m.times, time.Now())
+		m.mu.Unlock()
+		defer func() {
+			m.mu.Lock()
+			m.running--
+			m.mu.Unlock()
+		}()
 		id := ctx.Value(callKey{}).(int)
 		ctx.Value(sentKey{}).(*atomic.Bool).Store(true)
 		m.play(ctx, id, rand.New(rand.NewPCG(m.seed, uint64(id)<<8|uint64(hook.Attempt(ctx)))), yield)
@@ -89,8 +101,7 @@ func (m *chaos) play(ctx context.Context, id int, rng *rand.Rand, yield func(llm
 		silence(time.Hour)
 		return
 	}
-	input := 20 + id%7
-	if !yield(&llm.UsageUpdate{Usage: llm.Usage{InputTokens: input}}, nil) || !yield(&llm.PartStart{Part: &llm.TextPart{}}, nil) {
+	if !yield(&llm.UsageUpdate{Usage: llm.Usage{InputTokens: input(id)}}, nil) || !yield(&llm.PartStart{Part: &llm.TextPart{}}, nil) {
 		return
 	}
 	for i := range words {
@@ -111,7 +122,7 @@ func (m *chaos) play(ctx context.Context, id int, rng *rand.Rand, yield func(llm
 		}
 	}
 	if yield(&llm.PartStop{}, nil) {
-		usage := llm.Usage{InputTokens: input, OutputTokens: words}
+		usage := llm.Usage{InputTokens: input(id), OutputTokens: words}
 		m.mu.Lock()
 		m.told = m.told.Add(usage)
 		m.finished++
@@ -124,6 +135,9 @@ func (m *chaos) play(ctx context.Context, id int, rng *rand.Rand, yield func(llm
 const words = 8
 
 func word(id int) string { return fmt.Sprintf("%d ", id) }
+
+// input is the number of input tokens of a call.
+func input(id int) int { return 20 + id%7 }
 
 func (m *chaos) pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"math/rand/v2"
 	"os"
@@ -89,7 +90,7 @@ func (a *attemptCounter) count(ctx context.Context) (_ context.Context, end func
 // answer or a typed error, the counts above and below add up, and nothing is left.
 func TestSoak(t *testing.T) {
 	calls := soakCalls(t)
-	const workers = 64
+	const workers, slots, perMinute = 64, 24, 1800
 	before := heap()
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
@@ -104,7 +105,7 @@ func TestSoak(t *testing.T) {
 			Retry:   retry.New(nil),
 			Breaker: n.around(breaker.New(&breaker.Options{OpenFor: 10 * time.Second})),
 			RateLimit: ratelimit.New(&ratelimit.Options{
-				RequestsPerMinute: 3000, TokensPerMinute: 500_000, MaxConcurrent: workers / 2, AssumeMaxTokens: 100}),
+				RequestsPerMinute: perMinute, TokensPerMinute: 500_000, MaxConcurrent: slots}),
 			AttemptTimeout: timeout.New(&timeout.Options{Generate: 20 * time.Second, FirstEvent: 5 * time.Second, BetweenEvents: 5 * time.Second}),
 		}))
 		var ids atomic.Int64
@@ -118,6 +119,10 @@ func TestSoak(t *testing.T) {
 		}
 		wg.Wait()
 		n.check(t, calls, backend)
+		backend.check(t, slots, perMinute)
+		if most := float64(calls)/5 + 40 + 10*(1+time.Since(begin).Minutes()); float64(n.retries.Load()) > most {
+			t.Errorf("%d retries, where the budget allows %.0f", n.retries.Load(), most)
+		}
 		t.Logf("%d calls in %v of virtual time: %d answers, %d failures, %d left; %d attempts, %d retries, %d rejections, %d reached the backend",
 			calls, time.Since(begin).Round(time.Second), n.answers.Load(), n.failures.Load(), n.breaks.Load(), n.attempts.Load(), n.retries.Load(), n.rejections.Load(), backend.began.Load())
 	})
@@ -185,8 +190,9 @@ func (n *tally) caller(t *testing.T, model llm.Model, id int) {
 func (n *tally) end(t *testing.T, ctx context.Context, id int, impatient bool, resp *llm.Response, err error) {
 	if err == nil {
 		n.answers.Add(1)
-		if want := strings.Repeat(word(id), words); resp.Text() != want || resp.StopReason != llm.StopEndTurn {
-			t.Errorf("call %d was answered with %q (%s)", id, resp.Text(), resp.StopReason)
+		usage := llm.Usage{InputTokens: input(id), OutputTokens: words}
+		if want := strings.Repeat(word(id), words); resp.Text() != want || resp.StopReason != llm.StopEndTurn || resp.Usage != usage {
+			t.Errorf("call %d was answered with %q (%s), %+v", id, resp.Text(), resp.StopReason, resp.Usage)
 		}
 		return
 	}
@@ -194,8 +200,32 @@ func (n *tally) end(t *testing.T, ctx context.Context, id int, impatient bool, r
 	code := llm.CodeOf(err)
 	c, _ := n.failed.LoadOrStore(code, new(atomic.Int64))
 	c.(*atomic.Int64).Add(1)
-	if _, ok := errors.AsType[*llm.Error](err); !ok || code == llm.ErrUnknown {
+	e, ok := errors.AsType[*llm.Error](err)
+	if !ok || code == llm.ErrUnknown {
 		t.Errorf("call %d failed without a code: %v", id, err)
+		return
+	}
+	canceled, late := errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded)
+	switch code {
+	case llm.ErrCanceled:
+		if !canceled || late && ctx.Err() != context.DeadlineExceeded {
+			t.Errorf("call %d was cancelled, and its error is %v", id, err)
+		}
+	case llm.ErrTimeout:
+		if !late || canceled {
+			t.Errorf("call %d took too long, and its error is %v", id, err)
+		}
+	case llm.ErrRejected:
+		if canceled || llm.IsRetryable(err) {
+			t.Errorf("call %d was rejected, and its error is %v", id, err)
+		}
+	default: // the backend's own
+		if e.RequestID != fmt.Sprint("r", id) || code != llm.ErrIncomplete && e.Status == 0 {
+			t.Errorf("of call %d the error says too little: %v", id, err)
+		}
+	}
+	if code == llm.ErrIncomplete && (resp == nil || resp.Text() != strings.Repeat(word(id), 3) || resp.Usage.InputTokens != input(id)) {
+		t.Errorf("of the answer to call %d that was cut, this is left: %+v", id, resp)
 	}
 	if code == llm.ErrCanceled && !impatient {
 		t.Errorf("call %d was cancelled by nobody: %v", id, err)
@@ -232,6 +262,24 @@ func (n *tally) check(t *testing.T, calls int, backends ...*chaos) {
 		codes[code.(llm.Code)] = c.(*atomic.Int64).Load()
 	}
 	t.Logf("failures: %v", codes)
+}
+
+// check looks that the backend was not asked too often, nor by too many at a time.
+func (m *chaos) check(t *testing.T, slots, perMinute int) {
+	t.Helper()
+	if m.top > slots || m.top < slots/2 {
+		t.Errorf("%d attempts at a time, where the limit is %d", m.top, slots)
+	}
+	first, most := 0, 0
+	for i, at := range m.times {
+		for at.Sub(m.times[first]) >= time.Minute {
+			first++
+		}
+		most = max(most, i-first+1)
+	}
+	if limit := perMinute + perMinute/6; most > limit || most < limit/4 {
+		t.Errorf("%d attempts in a minute, where limit and burst are %d", most, limit)
+	}
 }
 
 func heap() uint64 {
