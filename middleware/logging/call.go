@@ -40,12 +40,12 @@ func (c *call) note(ev llm.Event, err error) {
 		return
 	}
 	usage, isUsage := ev.(*llm.UsageUpdate)
-	if isUsage {
+	if isUsage && usage != nil { // a nil event is for others to report
 		c.usage = usage.Usage
-	} else if !c.begun {
+	} else if !isUsage && !c.begun {
 		c.begun, c.first = true, time.Since(c.start)
 	}
-	if finish, ok := ev.(*llm.Finish); ok {
+	if finish, ok := ev.(*llm.Finish); ok && finish != nil {
 		c.finish = finish
 	}
 	if c.m.opts.Content {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"regexp"
 	"time"
 
 	"github.com/parley-sdk/parley/internal/hook"
@@ -61,7 +62,7 @@ func (c *call) describe(l line, o outcome) line {
 		l = l.time("time_to_first_event", c.first)
 	}
 
-	l = l.text("stop_reason", string(served.StopReason))
+	l = l.text("stop_reason", word(string(served.StopReason)))
 	l = l.text("code", string(known(o.code)))
 	if typed { // of other errors the text may hold anything
 		l = l.text("error", failure.Error())
@@ -80,10 +81,10 @@ func (c *call) describe(l line, o outcome) line {
 	l = l.count("cache_write_tokens", u.CacheWriteTokens)
 	l = l.count("cache_write_1h_tokens", u.CacheWrite1hTokens)
 	l = l.count("reasoning_tokens", u.ReasoningTokens)
-	l = l.text("service_tier", u.ServiceTier)
+	l = l.text("service_tier", word(u.ServiceTier))
 	l = l.flag("estimated", u.Estimated)
 	l = l.count("warnings", len(served.Warnings))
-	l = l.text("request_id", cmp.Or(failure.RequestID, served.RequestID))
+	l = l.text("request_id", id(cmp.Or(failure.RequestID, served.RequestID)))
 
 	if c.req != nil {
 		l = c.metadata(l)
@@ -100,6 +101,26 @@ func known(c llm.Code) llm.Code {
 		return "…"
 	}
 	return c
+}
+
+// What comes from a server may be any text. It is logged where it looks like what it is to be.
+var (
+	words = regexp.MustCompile(`^[A-Za-z0-9_.-]{0,32}$`)
+	ids   = regexp.MustCompile(`^[A-Za-z0-9_-]{0,63}[0-9][A-Za-z0-9_-]{0,63}$`)
+)
+
+func word(s string) string {
+	if !words.MatchString(s) {
+		return "…"
+	}
+	return s
+}
+
+func id(s string) string {
+	if s != "" && (len(s) > 64 || !ids.MatchString(s)) {
+		return "…"
+	}
+	return s
 }
 
 // served is what the answer says of itself, as far as there is one.

@@ -17,7 +17,7 @@
 //	status                  the HTTP status of a failure
 //	retry_after             how long the provider asks to wait
 //	abandoned               true: the loop was left before the stream ended
-//	panic                   true: a panic ended the call, that of the model or that of the loop's body
+//	panic                   true: a panic or runtime.Goexit ended the call, that of the model or that of the loop's body
 //	input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, reasoning_tokens
 //	service_tier
 //	estimated               true: the provider did not report all of the usage

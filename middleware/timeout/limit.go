@@ -49,21 +49,35 @@ func (m *model) verdict(caller, limited context.Context, op string, err error) e
 		e.Provider, e.Model = info.Provider, info.Model
 	}
 	ended := *l
-	if !errors.Is(err, context.Canceled) { // nobody cancelled
-		ended.cause = err
-	}
+	ended.cause = uncanceled(err)
 	e.Err = &ended
 	return e
 }
 
-// echoes says whether err is what becomes of the end of a context, which is ctxErr with l as
-// its cause, and not a failure of its own that came at the same time.
-func echoes(err, ctxErr error, l *limit) bool {
-	switch llm.CodeOf(err) {
-	case llm.ErrCanceled, llm.ErrTimeout:
-		return holds(err, ctxErr, l)
+// uncanceled is what remains of an error without what says that somebody cancelled, since nobody
+// did: nil, or the other failures in it.
+func uncanceled(err error) error {
+	if !errors.Is(err, context.Canceled) && !errors.Is(err, llm.ErrCanceled) {
+		return err
 	}
-	return false
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return uncanceled(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		var rest []error
+		for _, err := range e.Unwrap() {
+			rest = append(rest, uncanceled(err))
+		}
+		return errors.Join(rest...)
+	}
+	return nil
+}
+
+// echoes says whether err is what becomes of the end of a context, which is ctxErr with l as
+// its cause, and not a failure of its own that came at the same time. Backends may call it
+// by another name, such as that of a connection that broke off.
+func echoes(err, ctxErr error, l *limit) bool {
+	return llm.CodeOf(err) == llm.ErrCanceled || holds(err, ctxErr, l)
 }
 
 // holds says whether ctxErr or l itself is in the chain of err. What stands below the limit

@@ -85,7 +85,7 @@ func (m *model) Info() llm.Info    { return m.next.Info() }
 func (m *model) Unwrap() llm.Model { return m.next }
 
 func (m *model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
-	if m.generate == nil {
+	if m.generate == nil || ctx == nil {
 		return m.next.Generate(ctx, req)
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, m.generate.after, m.generate)
@@ -95,7 +95,7 @@ func (m *model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, 
 }
 
 func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
-	if m.total == nil && m.first == nil && m.between == nil {
+	if m.total == nil && m.first == nil && m.between == nil || ctx == nil {
 		return m.next.Stream(ctx, req)
 	}
 	return llm.Once(func(yield func(llm.Event, error) bool) {
@@ -110,7 +110,7 @@ func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 
 		w := watch{cancel: cancel}
 		defer w.pause()
-		begun := false
+		begun, finished := false, false
 		w.use(m.first, true)
 		w.resume()
 		for ev, err := range m.next.Stream(limited, req) {
@@ -123,6 +123,7 @@ func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 				begun = true
 				w.use(m.between, false)
 			}
+			_, finished = ev.(*llm.Finish)
 			if !yield(ev, nil) {
 				return
 			}
@@ -130,6 +131,13 @@ func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 				<-limited.Done() // which may be a moment behind: nothing must come after the end
 			}
 			w.resume()
+		}
+		if finished || limited.Err() == nil {
+			return
+		}
+		// The model obeyed without a word.
+		if err := m.verdict(ctx, limited, "stream", llm.ErrCanceled); err != error(llm.ErrCanceled) {
+			yield(nil, err)
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"strings"
 	"testing"
@@ -232,8 +233,7 @@ func TestOtherErrorsPass(t *testing.T) {
 	passing := []error{
 		&llm.Error{Code: llm.ErrOverloaded, Message: "scripted"},
 		&llm.Error{Code: llm.ErrTimeout, Message: "the provider's own", Status: 504},
-		&llm.Error{Code: llm.ErrUnavailable, Message: "says what broke", Err: context.Canceled},
-		&llm.Error{Code: llm.ErrIncomplete, Err: errors.Join(context.DeadlineExceeded, context.Canceled)},
+		&llm.Error{Code: llm.ErrUnavailable, Message: "says what broke", Err: io.ErrUnexpectedEOF},
 		llm.ErrRateLimited,
 		io.ErrUnexpectedEOF,
 	}
@@ -276,6 +276,12 @@ func TestEchoes(t *testing.T) {
 		"with a cause": func(ctx context.Context) error {
 			return &llm.Error{Code: llm.CodeOf(ctx.Err()), Err: errors.Join(limited, ctx.Err())}
 		},
+		"a read that failed": func(ctx context.Context) error { return &llm.Error{Code: llm.ErrIncomplete, Err: ctx.Err()} },
+		"a send that failed": func(ctx context.Context) error {
+			return &llm.Error{Code: llm.ErrUnavailable, Err: fmt.Errorf("post: %w", ctx.Err())}
+		},
+		"a code and no more": func(context.Context) error { return &llm.Error{Code: llm.ErrCanceled} },
+		"a bare code":        func(context.Context) error { return llm.ErrCanceled },
 		"not retryable": func(ctx context.Context) error {
 			return &llm.Error{Code: llm.CodeOf(ctx.Err()), Retryable: new(false), Err: ctx.Err()}
 		},
@@ -300,8 +306,8 @@ func TestEchoes(t *testing.T) {
 					}
 					if name == "with a cause" {
 						want.RetryAfter = time.Minute
-						if kept := errors.Is(err, llm.ErrRateLimited); kept != (c.opts.Total > 0) {
-							t.Errorf("the cause of the last attempt is kept: %t", kept)
+						if !errors.Is(err, llm.ErrRateLimited) {
+							t.Errorf("the cause of the last attempt is lost: %v", err)
 						}
 					}
 					checkTimeout(t, err, want)
@@ -503,4 +509,29 @@ func TestText(t *testing.T) {
 			t.Errorf("%s\nwant %s", err, want)
 		}
 	})
+}
+
+// A model may obey our cancel without a word. That is no answer.
+func TestSilentEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, opts := range []timeout.Options{{Total: time.Second}, {FirstEvent: time.Second}} {
+			m := llm.Wrap(&silent{}, timeout.New(&opts))
+			_, err := llm.Collect(m.Stream(t.Context(), nil))
+			if llm.CodeOf(err) != llm.ErrTimeout || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || !llm.IsRetryable(err) {
+				t.Errorf("%+v: %v", opts, err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			for _, err := range m.Stream(ctx, nil) {
+				t.Errorf("the caller's own deadline is none of ours: %v", err)
+			}
+			cancel()
+		}
+	})
+}
+
+// silent ends its streams without a word when they are cancelled.
+type silent struct{ slow }
+
+func (s *silent) Stream(ctx context.Context, _ *llm.Request) iter.Seq2[llm.Event, error] {
+	return func(func(llm.Event, error) bool) { <-ctx.Done() }
 }
