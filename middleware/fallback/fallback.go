@@ -127,6 +127,9 @@ func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 				switch e := ev.(type) {
 				case *llm.UsageUpdate: // is not the first event
 				case *llm.Finish:
+					if e == nil { // for others to report
+						break
+					}
 					e = c.signed(next, e)
 					if rejected = !shown && m.rejects(e); rejected {
 						kept = e

@@ -66,6 +66,14 @@ func (b *bucket) give(now time.Time, n int) {
 	}
 }
 
+// owe takes what a call used beyond its reservation: ten bursts at most, so that a report that
+// cannot be true does not stop all others for longer than it takes to fill those.
+func (b *bucket) owe(now time.Time, n int) {
+	if b != nil {
+		b.take(now, min(n, 10*min(b.burst, math.MaxInt/10)))
+	}
+}
+
 // drain takes all there is.
 func (b *bucket) drain(now time.Time) {
 	if b != nil {
@@ -88,4 +96,9 @@ func (b *bucket) full(now time.Time) bool {
 }
 
 // scaled is a share of n, at least 1.
-func scaled(n int, share float64) int { return max(1, int(float64(n)*share)) }
+func scaled(n int, share float64) int {
+	if share >= 1 {
+		return n // which may be more than a float64 counts
+	}
+	return max(1, int(float64(n)*share))
+}

@@ -12,7 +12,7 @@
 // What a call will use is not known before it ends. So its input, as estimated, and the
 // most it may generate (MaxTokens) are reserved before it is sent, and what it really used
 // is settled after: the rest comes back at once, and what it used beyond the reservation
-// is a debt that later calls wait for. Over time the real tokens keep to the limit, however
+// is a debt that later calls wait for, up to ten bursts. Over time the real tokens keep to the limit, however
 // wrong the estimates are; the reservations never exceed it.
 //
 // A limit is a bucket that holds a burst and fills at the rate of the limit. In any minute,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -250,7 +251,8 @@ func TestSettle(t *testing.T) {
 		{"less", ratelimit.Result{Tokens: 40}, "4s 5s"},
 		{"nothing", ratelimit.Result{}, "1s 5s"}, // the refund wakes the first at once
 		{"more", ratelimit.Result{Tokens: 150}, "15s 15s"},
-		{"much more than the bucket holds", ratelimit.Result{Tokens: 1150}, "1m55s 1m55s"},
+		{"much more than the bucket holds", ratelimit.Result{Tokens: 1050}, "1m45s 1m45s"},
+		{"more than can be true", ratelimit.Result{Tokens: math.MaxInt}, "1m50s 1m50s"}, // ten bursts beyond the reservation
 		{"nothing sent", ratelimit.Result{Unsent: true}, "1s 1s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -38,8 +38,8 @@ func (m *model) Info() llm.Info    { return m.next.Info() }
 func (m *model) Unwrap() llm.Model { return m.next }
 
 func (m *model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
-	if req == nil {
-		return m.next.Generate(ctx, nil) // which refuses it
+	if req == nil || ctx == nil {
+		return m.next.Generate(ctx, req) // which refuses it
 	}
 	release, waited, err := m.acquire(ctx, req, "generate")
 	if err != nil {
@@ -54,8 +54,8 @@ func (m *model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, 
 }
 
 func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
-	if req == nil {
-		return m.next.Stream(ctx, nil)
+	if req == nil || ctx == nil {
+		return m.next.Stream(ctx, req)
 	}
 	return llm.Once(func(yield func(llm.Event, error) bool) {
 		release, waited, err := m.acquire(ctx, req, "stream")
@@ -114,6 +114,9 @@ func (m *model) refused(ctx context.Context, op string, err error, input int) er
 	switch {
 	case typed && own != nil:
 		*e = *own
+		if llm.CodeOf(own) == llm.ErrUnknown {
+			e.Code = llm.ErrRejected
+		}
 	case ctx.Err() != nil:
 		e.Code, e.Err = llm.CodeOf(ctx.Err()), errors.Join(ctx.Err(), err)
 	case !coded:

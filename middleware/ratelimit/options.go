@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/parley-sdk/parley/llm"
@@ -93,5 +94,11 @@ func Burndown(output int) func(llm.Usage) int {
 	if output < 0 {
 		panic("ratelimit: negative burndown")
 	}
-	return func(u llm.Usage) int { return u.InputTokens - u.CacheReadTokens + output*u.OutputTokens }
+	return func(u llm.Usage) int {
+		input := max(0, u.InputTokens-u.CacheReadTokens)
+		if output > 0 && u.OutputTokens > (math.MaxInt-input)/output {
+			return math.MaxInt
+		}
+		return input + output*u.OutputTokens
+	}
 }

@@ -17,9 +17,13 @@ type outcome struct {
 
 func (o *outcome) generated(resp *llm.Response, err error) {
 	o.err = err
-	if resp != nil {
-		o.usage, o.ended, o.started = resp.Usage, true, len(resp.Message.Content) > 0
+	if resp == nil {
+		return
 	}
+	o.usage, o.ended, o.started = resp.Usage, err == nil && !resp.Usage.Estimated, len(resp.Message.Content) > 0
+	var s size
+	s.parts(resp.Message.Content)
+	o.bytes = s.bytes
 }
 
 func (o *outcome) streamed(ev llm.Event, err error) {
@@ -27,21 +31,28 @@ func (o *outcome) streamed(ev llm.Event, err error) {
 		o.err = err
 		return
 	}
-	switch ev := ev.(type) {
+	switch ev := ev.(type) { // a nil event is for others to report
 	case *llm.UsageUpdate:
-		o.usage = ev.Usage
-		return
-	case *llm.Finish:
-		o.ended = true
-		if ev.Usage.TotalTokens() > 0 {
+		if ev != nil {
 			o.usage = ev.Usage
 		}
+		return
+	case *llm.Finish:
+		if ev != nil {
+			o.usage, o.ended = ev.Usage, !ev.Usage.Estimated
+		}
 	case *llm.TextDelta:
-		o.bytes += len(ev.Text)
+		if ev != nil {
+			o.bytes += len(ev.Text)
+		}
 	case *llm.ReasoningDelta:
-		o.bytes += len(ev.Text)
+		if ev != nil {
+			o.bytes += len(ev.Text)
+		}
 	case *llm.ToolCallDelta:
-		o.bytes += len(ev.Input)
+		if ev != nil {
+			o.bytes += len(ev.Input)
+		}
 	}
 	o.started = true
 }

@@ -83,6 +83,9 @@ func (p *permit) look(ctx context.Context) (served bool, after time.Duration, er
 		}
 		after = q.wait(now, p.tokens, 0, 0)
 		err = p.tooLate(ctx, now, after)
+		if after == 0 {
+			after = q.grows(now) // and somebody may wake it before
+		}
 	}
 	if !p.until.IsZero() && err == nil {
 		left := p.until.Sub(now)

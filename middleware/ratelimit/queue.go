@@ -57,6 +57,15 @@ func (q *queue) wait(now time.Time, n, requestsAhead, tokensAhead int) time.Dura
 	return d
 }
 
+// grows returns how long it takes until there is a slot more than calls under way, since the
+// share of the limits grows back: 0 where it will not.
+func (q *queue) grows(now time.Time) time.Duration {
+	if q.throttle == nil || q.slots == 0 || q.running >= q.slots {
+		return 0
+	}
+	return q.throttle.reaches(now, float64(q.running+1)/float64(q.slots))
+}
+
 // settle ends a call that reserved n tokens.
 func (q *queue) settle(now time.Time, n int, r Result) {
 	q.running--
@@ -65,7 +74,7 @@ func (q *queue) settle(now time.Time, n int, r Result) {
 	}
 	if r.Tokens >= 0 {
 		q.tokens.give(now, n-r.Tokens)
-		q.tokens.take(now, r.Tokens-n)
+		q.tokens.owe(now, r.Tokens-n)
 	}
 }
 

@@ -3,10 +3,13 @@ package ratelimit_test
 import (
 	"context"
 	"errors"
+	"math"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/parley-sdk/parley/fake"
 	"github.com/parley-sdk/parley/llm"
 	"github.com/parley-sdk/parley/middleware/ratelimit"
 )
@@ -62,4 +65,45 @@ func TestMaxWaitAndDeadline(t *testing.T) {
 			t.Error(q.err)
 		}
 	})
+}
+
+// A slot that grows back is used, though no call ends.
+func TestSlotsGrowBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLine(ratelimit.NewLimiter(&ratelimit.Options{MaxConcurrent: 2, Adaptive: true}))
+		first := l.add(t.Context(), "first", 0)
+		l.add(t.Context(), "second", 0)
+		first.release(ratelimit.Result{Err: llm.ErrRateLimited}) // 70 % of two slots is one
+		l.add(t.Context(), "third", 0)
+		l.want(t, "first 0s", "second 0s", "third 1m30.001s") // 30 % at 20 % a minute
+	})
+}
+
+// A limit that is larger than a float64 counts is one all the same.
+func TestHugeLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLine(ratelimit.NewLimiter(&ratelimit.Options{MaxConcurrent: math.MaxInt, Adaptive: true}))
+		l.add(t.Context(), "a", 0)
+		l.add(t.Context(), "b", 0)
+		l.want(t, "a 0s", "b 0s")
+	})
+	if n := ratelimit.Burndown(5)(llm.Usage{OutputTokens: math.MaxInt}); n != math.MaxInt {
+		t.Errorf("a usage that cannot be true counts %d", n)
+	}
+}
+
+// A partial answer of Generate counts what it holds, as its stream would.
+func TestPartialAnswer(t *testing.T) {
+	var settled []int
+	limiter := limiterFunc(func(context.Context, string, int) (func(ratelimit.Result), error) {
+		return func(r ratelimit.Result) { settled = append(settled, r.Tokens) }, nil
+	})
+	cut := fake.Text(strings.Repeat("four", 10_000)).WithUsage(llm.Usage{InputTokens: 20, OutputTokens: 1}).CutAfter(2)
+	m := llm.Wrap(fake.New(cut, cut), ratelimit.New(&ratelimit.Options{Limiter: limiter}))
+	req := &llm.Request{Messages: []llm.Message{llm.UserText("Go on.")}}
+	_, errs := m.Generate(t.Context(), req)
+	_, err := llm.Collect(m.Stream(t.Context(), req))
+	if llm.CodeOf(errs) != llm.ErrIncomplete || llm.CodeOf(err) != llm.ErrIncomplete || len(settled) != 2 || settled[0] != settled[1] {
+		t.Errorf("%v, %v: settled %v", errs, err, settled)
+	}
 }
