@@ -85,6 +85,9 @@ func (m *model) Unwrap() llm.Model {
 }
 
 func (m *model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	if ctx == nil && len(m.models) > 0 {
+		return m.models[0].Generate(ctx, req) // which refuses it
+	}
 	c := call{model: m, op: "generate"}
 	var kept *llm.Response // the last answer that will not do
 	for _, next := range m.models {
@@ -113,6 +116,9 @@ func (m *model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, 
 }
 
 func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
+	if ctx == nil && len(m.models) > 0 {
+		return m.models[0].Stream(ctx, req)
+	}
 	return llm.Once(func(yield func(llm.Event, error) bool) {
 		c := call{model: m, op: "stream"}
 		var kept *llm.Finish // that of the last answer that will not do

@@ -117,6 +117,9 @@ func (m *model) Info() llm.Info    { return m.next.Info() }
 func (m *model) Unwrap() llm.Model { return m.next }
 
 func (m *model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	if ctx == nil {
+		return m.next.Generate(ctx, req) // which refuses it
+	}
 	c := m.begin(ctx, "generate", req)
 	defer c.end()
 	c.resp, c.err = m.next.Generate(ctx, req)
@@ -125,6 +128,9 @@ func (m *model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, 
 }
 
 func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
+	if ctx == nil {
+		return m.next.Stream(ctx, req)
+	}
 	return llm.Once(func(yield func(llm.Event, error) bool) {
 		c := m.begin(ctx, "stream", req)
 		defer c.end()

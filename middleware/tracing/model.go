@@ -20,6 +20,9 @@ func (m *model) Info() llm.Info    { return m.next.Info() }
 func (m *model) Unwrap() llm.Model { return m.next }
 
 func (m *model) Generate(ctx context.Context, req *llm.Request) (resp *llm.Response, err error) {
+	if ctx == nil {
+		return m.next.Generate(ctx, req) // which refuses it
+	}
 	ctx, span, c := m.begin(ctx, req, false)
 	if c == nil {
 		defer span.End()
@@ -33,6 +36,9 @@ func (m *model) Generate(ctx context.Context, req *llm.Request) (resp *llm.Respo
 }
 
 func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
+	if ctx == nil {
+		return m.next.Stream(ctx, req)
+	}
 	return llm.Once(func(yield func(llm.Event, error) bool) {
 		ctx, span, c := m.begin(ctx, req, true)
 		if c == nil {

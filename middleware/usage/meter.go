@@ -31,6 +31,9 @@ func (m *meter) Info() llm.Info    { return m.next.Info() }
 func (m *meter) Unwrap() llm.Model { return m.next }
 
 func (m *meter) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	if ctx == nil {
+		return m.next.Generate(ctx, req) // which refuses it
+	}
 	c := attempt{ledger: m.ledger, ctx: ctx, req: req, info: m.next.Info(), op: "generate"}
 	if err := c.begin(); err != nil {
 		return nil, err
@@ -42,6 +45,9 @@ func (m *meter) Generate(ctx context.Context, req *llm.Request) (*llm.Response, 
 }
 
 func (m *meter) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
+	if ctx == nil {
+		return m.next.Stream(ctx, req)
+	}
 	s := &stream{attempt: attempt{ledger: m.ledger, ctx: ctx, req: req, op: "stream"}, next: m.next}
 	return s.run
 }
