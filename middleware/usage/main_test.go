@@ -7,4 +7,9 @@ import (
 	"github.com/parley-sdk/parley/internal/leak"
 )
 
-func TestMain(m *testing.M) { os.Exit(leak.Run(m)) }
+func TestMain(m *testing.M) {
+	if path := os.Getenv(killedChild); path != "" {
+		beKilled(path)
+	}
+	os.Exit(leak.Run(m))
+}
