@@ -11,11 +11,13 @@ import (
 	"github.com/parley-sdk/parley/middleware/breaker"
 	"github.com/parley-sdk/parley/middleware/defaults"
 	"github.com/parley-sdk/parley/middleware/fallback"
+	"github.com/parley-sdk/parley/middleware/hedge"
 	"github.com/parley-sdk/parley/middleware/logging"
 	"github.com/parley-sdk/parley/middleware/ratelimit"
 	"github.com/parley-sdk/parley/middleware/retry"
 	"github.com/parley-sdk/parley/middleware/timeout"
 	"github.com/parley-sdk/parley/middleware/tracing"
+	"github.com/parley-sdk/parley/middleware/usage"
 )
 
 // idle is a model that does nothing, at no cost: its answers are made beforehand.
@@ -63,7 +65,7 @@ func stacks() []struct {
 		mw   llm.Middleware
 	}{
 		{"none", nil},
-		{"Standard", middleware.Standard(middleware.Config{Timeout: timeout.New(&timeout.Options{Total: time.Hour}), RateLimit: ratelimit.New(quotas)})},
+		{"Standard", middleware.Standard(middleware.Config{Timeout: timeout.New(&timeout.Options{Total: time.Hour}), RateLimit: ratelimit.New(quotas), Usage: usage.New(usage.NewLedger(nil))})},
 		{"defaults", defaults.New(&llm.Request{MaxTokens: 1000})},
 		{"retry", retry.New(nil)},
 		{"breaker", breaker.New(nil)},
@@ -72,7 +74,9 @@ func stacks() []struct {
 		{"timeout/attempt", timeout.New(nil)},
 		{"logging/off", logging.New(nil, nil)},
 		{"tracing/off", tracing.New(nil)},
+		{"usage", usage.New(usage.NewLedger(nil))},
 		{"fallback", func(next llm.Model) llm.Model { return fallback.New(next, next) }},
+		{"hedge", func(next llm.Model) llm.Model { return hedge.New(next, nil) }},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,26 +13,28 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
-// callKey holds the *call that a context is for.
-type callKey struct{}
-
-// call is what is known of one call of the soak from below.
-type call struct {
-	id      int
-	reached atomic.Int64 // attempts that reached the backend
-}
+// callKey holds the number of the call that a context is for, and sentKey an *atomic.Bool
+// that says whether its attempt reached a backend.
+type (
+	callKey struct{}
+	sentKey struct{}
+)
 
 // chaos is a backend that throttles, fails, cuts and stalls at random. What happens to an
 // attempt follows from the seed, the call and the attempt's number.
 type chaos struct {
-	seed     uint64
-	outage   func() bool
-	began    atomic.Int64
-	ended    atomic.Int64
-	answered atomic.Int64
+	model  string
+	seed   uint64
+	outage func() bool
+
+	began, ended atomic.Int64
+	mu           sync.Mutex
+	told         llm.Usage // of the answers that were finished
+	finished     int64
+	silent       int64 // attempts that were cancelled before anything came
 }
 
-func (*chaos) Info() llm.Info { return llm.Info{Provider: "chaos", Model: "chaos-1"} }
+func (m *chaos) Info() llm.Info { return llm.Info{Provider: "chaos", Model: m.model} }
 
 func (m *chaos) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
 	return llm.Collect(m.Stream(ctx, req))
@@ -41,18 +44,30 @@ func (m *chaos) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 	return llm.Once(func(yield func(llm.Event, error) bool) {
 		m.began.Add(1)
 		defer m.ended.Add(1)
-		c := ctx.Value(callKey{}).(*call)
-		c.reached.Add(1)
-		m.play(ctx, c, rand.New(rand.NewPCG(m.seed, uint64(c.id)<<8|uint64(hook.Attempt(ctx)))), yield)
+		id := ctx.Value(callKey{}).(int)
+		ctx.Value(sentKey{}).(*atomic.Bool).Store(true)
+		m.play(ctx, id, rand.New(rand.NewPCG(m.seed, uint64(id)<<8|uint64(hook.Attempt(ctx)))), yield)
 	})
 }
 
-func (m *chaos) play(ctx context.Context, c *call, rng *rand.Rand, yield func(llm.Event, error) bool) {
+func (m *chaos) play(ctx context.Context, id int, rng *rand.Rand, yield func(llm.Event, error) bool) {
 	fail := func(code llm.Code, status int, wait time.Duration) {
-		yield(nil, &llm.Error{Code: code, Op: "stream", Provider: "chaos", Model: "chaos-1", Status: status, RetryAfter: wait, RequestID: fmt.Sprint("r", c.id)})
+		yield(nil, &llm.Error{Code: code, Op: "stream", Provider: "chaos", Model: m.model, Status: status, RetryAfter: wait, RequestID: fmt.Sprint("r", id)})
 	}
-	if err := pause(ctx, time.Duration(rng.IntN(200))*time.Millisecond); err != nil {
+	silence := func(d time.Duration) bool {
+		err := m.pause(ctx, d)
+		if err == nil {
+			return true
+		}
+		if llm.CodeOf(err) == llm.ErrCanceled {
+			m.mu.Lock()
+			m.silent++
+			m.mu.Unlock()
+		}
 		yield(nil, err)
+		return false
+	}
+	if !silence(time.Duration(rng.IntN(200)) * time.Millisecond) {
 		return
 	}
 	if m.outage() {
@@ -71,10 +86,11 @@ func (m *chaos) play(ctx context.Context, c *call, rng *rand.Rand, yield func(ll
 		fail(llm.ErrInvalidRequest, 400, 0)
 		return
 	case fate < 13: // stalls before the first event
-		yield(nil, pause(ctx, time.Hour))
+		silence(time.Hour)
 		return
 	}
-	if !yield(&llm.UsageUpdate{Usage: llm.Usage{InputTokens: 20}}, nil) || !yield(&llm.PartStart{Part: &llm.TextPart{}}, nil) {
+	input := 20 + id%7
+	if !yield(&llm.UsageUpdate{Usage: llm.Usage{InputTokens: input}}, nil) || !yield(&llm.PartStart{Part: &llm.TextPart{}}, nil) {
 		return
 	}
 	for i := range words {
@@ -83,20 +99,24 @@ func (m *chaos) play(ctx context.Context, c *call, rng *rand.Rand, yield func(ll
 			fail(llm.ErrIncomplete, 0, 0)
 			return
 		case i == 5 && fate < 18: // stalls half-way
-			yield(nil, pause(ctx, time.Hour))
+			yield(nil, m.pause(ctx, time.Hour))
 			return
 		}
-		if err := pause(ctx, 10*time.Millisecond); err != nil {
+		if err := m.pause(ctx, 10*time.Millisecond); err != nil {
 			yield(nil, err)
 			return
 		}
-		if !yield(&llm.TextDelta{Text: word(c.id)}, nil) {
+		if !yield(&llm.TextDelta{Text: word(id)}, nil) {
 			return
 		}
 	}
 	if yield(&llm.PartStop{}, nil) {
-		m.answered.Add(1)
-		yield(&llm.Finish{StopReason: llm.StopEndTurn, Usage: llm.Usage{InputTokens: 20, OutputTokens: words}, Provider: "chaos", Model: "chaos-1"}, nil)
+		usage := llm.Usage{InputTokens: input, OutputTokens: words}
+		m.mu.Lock()
+		m.told = m.told.Add(usage)
+		m.finished++
+		m.mu.Unlock()
+		yield(&llm.Finish{StopReason: llm.StopEndTurn, Usage: usage, Provider: "chaos", Model: m.model}, nil)
 	}
 }
 
@@ -105,13 +125,13 @@ const words = 8
 
 func word(id int) string { return fmt.Sprintf("%d ", id) }
 
-func pause(ctx context.Context, d time.Duration) error {
+func (m *chaos) pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return &llm.Error{Code: llm.CodeOf(ctx.Err()), Op: "stream", Provider: "chaos", Model: "chaos-1", Err: ctx.Err()}
+		return &llm.Error{Code: llm.CodeOf(ctx.Err()), Op: "stream", Provider: "chaos", Model: m.model, Err: ctx.Err()}
 	}
 }

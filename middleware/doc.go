@@ -10,6 +10,7 @@
 //	hedge       asks the same model twice where it is slow
 //	logging     one line a call
 //	tracing     OpenTelemetry spans and metrics
+//	usage       a ledger of tokens and money, and budgets
 //
 // # Use
 //

@@ -41,9 +41,10 @@ func soakCalls(t *testing.T) int {
 
 // tally counts what happened above and below the attempts' policies.
 type tally struct {
-	attempts, retries, rejections, unsent atomic.Int64
-	answers, failures, breaks             atomic.Int64
-	failed                                sync.Map // code → *atomic.Int64
+	attempts, unsent                       atomic.Int64
+	retries, fallbacks, hedges, rejections atomic.Int64 // as observers are told
+	answers, failures, breaks              atomic.Int64
+	failed                                 sync.Map // code → *atomic.Int64
 }
 
 // attempts counts the attempts that retry makes, and those that ended before the backend.
@@ -60,23 +61,24 @@ func (a *attemptCounter) Info() llm.Info    { return a.next.Info() }
 func (a *attemptCounter) Unwrap() llm.Model { return a.next }
 
 func (a *attemptCounter) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
-	defer a.count(ctx)()
+	ctx, end := a.count(ctx)
+	defer end()
 	return a.next.Generate(ctx, req)
 }
 
 func (a *attemptCounter) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
 	return llm.Once(func(yield func(llm.Event, error) bool) {
-		defer a.count(ctx)()
+		ctx, end := a.count(ctx)
+		defer end()
 		a.next.Stream(ctx, req)(yield)
 	})
 }
 
-func (a *attemptCounter) count(ctx context.Context) (end func()) {
-	c := ctx.Value(callKey{}).(*call)
-	before := c.reached.Load()
+func (a *attemptCounter) count(ctx context.Context) (_ context.Context, end func()) {
+	sent := new(atomic.Bool)
 	a.n.attempts.Add(1)
-	return func() {
-		if c.reached.Load() == before {
+	return context.WithValue(ctx, sentKey{}, sent), func() {
+		if !sent.Load() {
 			a.n.unsent.Add(1)
 		}
 	}
@@ -95,7 +97,7 @@ func TestSoak(t *testing.T) {
 			t := time.Since(begin) % (5 * time.Minute)
 			return 30*time.Second < t && t < 40*time.Second
 		}
-		backend := &chaos{seed: 7, outage: down}
+		backend := &chaos{model: "chaos-1", seed: 7, outage: down}
 		n := new(tally)
 		model := llm.Wrap(backend, middleware.Standard(middleware.Config{
 			Timeout: timeout.New(&timeout.Options{Total: 5 * time.Minute}),
@@ -115,7 +117,7 @@ func TestSoak(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		n.check(t, backend, calls)
+		n.check(t, calls, backend)
 		t.Logf("%d calls in %v of virtual time: %d answers, %d failures, %d left; %d attempts, %d retries, %d rejections, %d reached the backend",
 			calls, time.Since(begin).Round(time.Second), n.answers.Load(), n.failures.Load(), n.breaks.Load(), n.attempts.Load(), n.retries.Load(), n.rejections.Load(), backend.began.Load())
 	})
@@ -128,11 +130,15 @@ func TestSoak(t *testing.T) {
 func (n *tally) caller(t *testing.T, model llm.Model, id int) {
 	rng := rand.New(rand.NewPCG(11, uint64(id)))
 	time.Sleep(time.Duration(rng.IntN(2000)) * time.Millisecond) // else all calls are made in the outage, where they end at once
-	ctx := context.WithValue(t.Context(), callKey{}, &call{id: id})
+	ctx := context.WithValue(t.Context(), callKey{}, id)
 	ctx = hook.Observe(ctx, func(ev hook.Event) {
 		switch ev.Kind {
 		case hook.Retry:
 			n.retries.Add(1)
+		case hook.Fallback:
+			n.fallbacks.Add(1)
+		case hook.Hedge:
+			n.hedges.Add(1)
 		case hook.Reject:
 			n.rejections.Add(1)
 		}
@@ -200,17 +206,21 @@ func (n *tally) end(t *testing.T, ctx context.Context, id int, impatient bool, r
 }
 
 // check looks that the counts add up.
-func (n *tally) check(t *testing.T, backend *chaos, calls int) {
+func (n *tally) check(t *testing.T, calls int, backends ...*chaos) {
 	t.Helper()
+	var began, ended int64
+	for _, b := range backends {
+		began, ended = began+b.began.Load(), ended+b.ended.Load()
+	}
 	equal := func(what string, got, want int64) {
 		if t.Helper(); got != want {
 			t.Errorf("%s: %d and %d", what, got, want)
 		}
 	}
 	equal("answers, failures and broken loops, and calls", n.answers.Load()+n.failures.Load()+n.breaks.Load(), int64(calls))
-	equal("attempts, and calls and retries", n.attempts.Load(), int64(calls)+n.retries.Load())
-	equal("attempts that were sent, and those that arrived", n.attempts.Load()-n.unsent.Load(), backend.began.Load())
-	equal("attempts that arrived, and that ended", backend.began.Load(), backend.ended.Load())
+	equal("attempts, and calls, retries, fallbacks and hedges", n.attempts.Load(), int64(calls)+n.retries.Load()+n.fallbacks.Load()+n.hedges.Load())
+	equal("attempts that were sent, and those that arrived", n.attempts.Load()-n.unsent.Load(), began)
+	equal("attempts that arrived, and that ended", began, ended)
 	if n.rejections.Load() > n.unsent.Load() {
 		t.Errorf("%d rejections, but only %d attempts were not sent", n.rejections.Load(), n.unsent.Load())
 	}

@@ -22,7 +22,7 @@ type Config struct {
 
 	AttemptTimeout llm.Middleware   // of one attempt; nil = timeout.New(nil): its first event, and between events
 	PerAttempt     []llm.Middleware // once an attempt, first outermost: headers, logs
-	Usage          llm.Middleware   // once an attempt, innermost; nil = none
+	Usage          llm.Middleware   // once an attempt, innermost; nil = none, since only you can read your ledger
 }
 
 // Standard returns middleware that applies the layers in their one right order:

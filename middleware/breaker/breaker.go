@@ -120,7 +120,7 @@ func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 
 // admit returns the permit of a call, which must be released, or its rejection.
 func (m *model) admit(ctx context.Context, op string, req *llm.Request) (permit, error) {
-	if ctx.Err() != nil {
+	if ctx == nil || ctx.Err() != nil {
 		return permit{}, nil // the model says so itself; a probe would be lost on it
 	}
 	info := m.next.Info()

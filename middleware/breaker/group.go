@@ -57,16 +57,18 @@ func (g *group) circuit(key llm.Info) *circuit {
 	return c
 }
 
-// trim drops the least recently used circuits that are too many, but none that is in use. One
-// that is idle stays so meanwhile, since a call would need the lock.
+// trim drops the least recently used circuits that are too many, but none that is in use: it
+// looks at a few each time. One that is idle stays so meanwhile, since a call would need the lock.
 func (g *group) trim() {
-	for e := g.recent.Back(); e != nil && len(g.circuits) > maxCircuits; {
-		c, newer := e.Value.(*circuit), e.Prev()
-		if c.idle() {
+	const looks = 8
+	for i := 0; i < looks && len(g.circuits) > maxCircuits; i++ {
+		e := g.recent.Back()
+		if c := e.Value.(*circuit); c.idle() {
 			delete(g.circuits, c.key)
 			g.recent.Remove(e)
+		} else {
+			g.recent.MoveToFront(e)
 		}
-		e = newer
 	}
 }
 

@@ -65,10 +65,12 @@ func TestManyOpenKeys(t *testing.T) {
 	for i := range 1500 {
 		_ = do(fmt.Sprint("open ", i), llm.ErrInternal)
 	}
-	_, _ = do("closed 1", nil), do("closed 2", nil)
+	for i := range 1000 { // a few circuits are looked at for each new key
+		_ = do(fmt.Sprint("closed ", i), nil)
+	}
 	states := breaker.States(m)
-	if len(states) != 1501 || states["closed 2"] != breaker.Closed {
-		t.Errorf("%d circuits are kept, want the 1,500 that are open and the last closed one", len(states))
+	if len(states) > 1500+500 || states["closed 999"] != breaker.Closed {
+		t.Errorf("%d circuits are kept, of which 1,500 are open", len(states))
 	}
 	if err := do("open 0", nil); passed(err) {
 		t.Errorf("the first open circuit was lost: %v", err)

@@ -17,7 +17,7 @@ func (g *group) judge(ctx context.Context, err error) error {
 		return nil
 	}
 	code := llm.CodeOf(err)
-	if ctx.Err() != nil {
+	if ctx != nil && ctx.Err() != nil {
 		if !g.opts.Deadlines || !deadlinePassed(ctx) {
 			return errNeutral
 		}

@@ -19,11 +19,11 @@ func TestMain(m *testing.M) { os.Exit(leak.Run(m)) }
 
 func TestConformance(t *testing.T) {
 	for name, opts := range map[string]*ratelimit.Options{
-		"nothing":   nil,
-		"all":       {RequestsPerMinute: 1e6, TokensPerMinute: 1e9, MaxConcurrent: 64},
+		"nothing":  nil,
+		"all":      {RequestsPerMinute: 1e6, TokensPerMinute: 1e9, MaxConcurrent: 64},
 		"one slot": {MaxConcurrent: 1},
-		"adaptive":  {RequestsPerMinute: 1e6, TokensPerMinute: 1e9, MaxConcurrent: 1000, Adaptive: true},
-		"limiter":   {Limiter: limiterFunc(func(context.Context, string, int) (func(ratelimit.Result), error) { return nil, nil })},
+		"adaptive": {RequestsPerMinute: 1e6, TokensPerMinute: 1e9, MaxConcurrent: 1000, Adaptive: true},
+		"limiter":  {Limiter: limiterFunc(func(context.Context, string, int) (func(ratelimit.Result), error) { return nil, nil })},
 	} {
 		t.Run(name, func(t *testing.T) { llmtest.RunMiddleware(t, ratelimit.New(opts)) })
 	}

@@ -16,13 +16,19 @@ type call struct {
 	opts      *Options
 	next      llm.Model
 	began     time.Time
-	attempts  int  // that have failed
-	malformed bool // a malformed output was retried
+	attempts  int   // that have failed
+	malformed bool  // a malformed output was retried
+	last      error // of the attempt before the one that is under way
 }
 
-func (m *model) begin(ctx context.Context) call {
+// begin returns a call and the context for its first attempt.
+func (m *model) begin(ctx context.Context) (call, context.Context) {
 	m.opts.Budget.deposit()
-	return call{ctx: ctx, opts: m.opts, next: m.next, began: time.Now()}
+	c := call{ctx: ctx, opts: m.opts, next: m.next, began: time.Now()}
+	if hook.Attempt(ctx) > 1 { // that of a retry further out
+		ctx = hook.WithAttempt(ctx, 1)
+	}
+	return c, ctx
 }
 
 // again takes the failure of an attempt. If there is to be another, it waits and returns the
@@ -50,6 +56,7 @@ func (c *call) again(err error) (context.Context, error) {
 	if done := wait(c.ctx, delay); done != nil {
 		return nil, c.interrupted(done, err)
 	}
+	c.last = err
 	n := c.attempts + 1
 	hook.Tell(c.ctx, hook.Event{Kind: hook.Retry, Policy: "retry", Attempt: n, Wait: delay, Code: string(llm.CodeOf(err))})
 	return hook.WithAttempt(c.ctx, n), nil
@@ -76,19 +83,30 @@ func (c *call) refuse(err error, delay time.Duration) string {
 	return ""
 }
 
-// gaveUp is the error of a call whose last attempt failed with err.
+// gaveUp is the error of a call whose last attempt failed with err. Where that was not sent,
+// what the one before it failed with is a cause too.
 func (c *call) gaveUp(err error, why string) error {
+	sent, cause := c.attempts, err
+	if c.last != nil && unsent(err) {
+		sent, cause = sent-1, errors.Join(err, c.last)
+	}
 	attempts := "1 attempt"
-	if c.attempts > 1 {
-		attempts = fmt.Sprintf("%d attempts", c.attempts)
+	if sent > 1 {
+		attempts = fmt.Sprintf("%d attempts", sent)
 	}
 	message := fmt.Sprintf("gave up after %s in %v", attempts, rounded(time.Since(c.began)))
 	if why != "" {
 		message += ": " + why
 	}
 	e := llm.Annotate(err, message)
-	e.Retryable = new(false)
+	e.Retryable, e.Err = new(false), cause
 	return e
+}
+
+// unsent says of an attempt's error that a policy further in refused to send it.
+func unsent(err error) bool {
+	code := llm.CodeOf(err)
+	return code == llm.ErrRejected || code == llm.ErrBudgetExceeded
 }
 
 // interrupted is the error of a call whose context was done, with an error of its own, in

@@ -104,21 +104,31 @@ func (m *model) Info() llm.Info    { return m.next.Info() }
 func (m *model) Unwrap() llm.Model { return m.next }
 
 func (m *model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
-	c := m.begin(ctx)
+	if ctx == nil {
+		return m.next.Generate(ctx, req) // which refuses it
+	}
+	c, ctx := m.begin(ctx)
+	var partial *llm.Response // of the last attempt that was sent
 	for {
 		resp, err := m.next.Generate(ctx, req)
 		if err == nil {
 			return resp, nil
 		}
+		if resp != nil || !unsent(err) {
+			partial = resp
+		}
 		if ctx, err = c.again(err); err != nil {
-			return resp, err
+			return partial, err
 		}
 	}
 }
 
 func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
+	if ctx == nil {
+		return m.next.Stream(ctx, req)
+	}
 	return llm.Once(func(yield func(llm.Event, error) bool) {
-		c := m.begin(ctx)
+		c, ctx := m.begin(ctx)
 		for {
 			err := m.attempt(ctx, req, yield)
 			if err == nil {
@@ -147,6 +157,9 @@ func (m *model) attempt(ctx context.Context, req *llm.Request, yield func(llm.Ev
 		if !yield(ev, err) {
 			return nil
 		}
+	}
+	if !started {
+		return &llm.Error{Code: llm.ErrIncomplete, Op: "stream", Message: "the stream ended before it began"}
 	}
 	return nil
 }

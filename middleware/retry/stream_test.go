@@ -55,8 +55,8 @@ func TestStream(t *testing.T) {
 		{"after a delta", []turn{fails(cut, start, hello), good}, []llm.Event{start, hello}, cut, []int{1}},
 		{"after an event of a later release", []turn{fails(cut, unknown), good}, []llm.Event{unknown}, cut, []int{1}},
 		{"after the start of a later attempt", []turn{fails(cut), fails(cut, start)}, []llm.Event{start}, cut, []int{1, 2}},
-		{"ends without a word", []turn{{}, good}, nil, nil, []int{1}},
-		{"ends after usage", []turn{{events: []llm.Event{usage}}, good}, []llm.Event{usage}, nil, []int{1}},
+		{"ends without a word", []turn{{}, good}, good.events, nil, []int{1, 2}},
+		{"ends after usage", []turn{{events: []llm.Event{usage}}, good}, append([]llm.Event{usage}, good.events...), nil, []int{1, 2}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -126,6 +126,9 @@ func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 			if !yield(ev, nil) {
 				return
 			}
+			if ctx.Err() != nil {
+				<-limited.Done() // which may be a moment behind: nothing must come after the end
+			}
 			w.resume()
 		}
 	})

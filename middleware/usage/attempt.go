@@ -28,7 +28,7 @@ type attempt struct {
 	booked llm.Usage // with this usage
 }
 
-// begin reserves what the call may cost. An error refuses the call.
+// begin reserves what the call may cost. An error refuses the call, which ends with it.
 func (a *attempt) begin() error {
 	a.tags = tagsOf(a.ctx, a.req, a.info.Model)
 	l := a.ledger
@@ -44,13 +44,11 @@ func (a *attempt) begin() error {
 	need := KnownCost(usd)
 	if !known {
 		if err := l.unpriced(a); err != nil {
-			a.charges = nil
 			return err
 		}
 		need, output = UnknownCost(0), 0
 	}
 	if refused := l.budgets.reserve(a.charges, time.Now(), need); refused != nil {
-		a.charges = nil
 		return a.refused(refused, "")
 	}
 	a.nextLook = bytesOf(output)

@@ -13,8 +13,8 @@ import (
 	"github.com/parley-sdk/parley/middleware/usage"
 )
 
-// Each attempt of a call is booked once, by the model that it reached, and its reservation is free when
-// the next one begins.
+// Each attempt of a call is booked once, by the model that it reached, and its reservation is
+// free when the next one begins.
 func TestAttempts(t *testing.T) {
 	u := llm.Usage{InputTokens: 10, OutputTokens: 5}
 	throttled := fake.Fail(&llm.Error{Code: llm.ErrRateLimited, Status: 429})

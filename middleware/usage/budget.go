@@ -24,8 +24,8 @@ type Budget struct {
 	// that are free pass.
 	Limit USD
 	// Period begins anew each time that it has passed since the epoch, in UTC: one of 24 hours
-	// at midnight, one of 7 days on Thursdays. 0 or less = the budget is never renewed. A call counts
-	// in the period in which it began.
+	// at midnight, one of 7 days on Thursdays. 0 or less = the budget is never renewed. A call
+	// counts in the period in which it began.
 	Period time.Duration
 }
 

@@ -448,9 +448,11 @@ func TestWarningsAreBounded(t *testing.T) {
 // Calls that are free pass even where nothing is left.
 func TestFree(t *testing.T) {
 	free := must(usage.ParsePrices(strings.NewReader(`{"models": [{"id": "m", "input": "0", "output": "0"}]}`)))
-	l := usage.NewLedger(&usage.Options{Prices: free, Budgets: []usage.Budget{{Limit: usd("0")}}})
-	if _, err := llm.Wrap(answering(llm.Usage{InputTokens: 4}), usage.New(l)).Generate(t.Context(), ask(4, 2)); err != nil {
-		t.Error(err)
+	for _, limit := range []string{"0", "-1"} {
+		l := usage.NewLedger(&usage.Options{Prices: free, Budgets: []usage.Budget{{Limit: usd(limit)}}})
+		if _, err := llm.Wrap(answering(llm.Usage{InputTokens: 4}), usage.New(l)).Generate(t.Context(), ask(4, 2)); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -12,24 +12,27 @@
 //
 // # Ledger
 //
-// A [Ledger] sums what is booked, in total ([Ledger.Total]), for each model and for each value of each tag ([Ledger.By]).
-// Tags are those of [WithTags], which stay in the process, and of [llm.Request.Metadata], which may leave
-// it. [Ledger.Snapshot] is all of it, for JSON, [Ledger.Reset] begins anew, and a Ledger is an http.Handler.
+// A [Ledger] sums what is booked, in total ([Ledger.Total]), for each model and for each value
+// of each tag ([Ledger.By]). Tags are those of [WithTags], which stay in the process, and of
+// [llm.Request.Metadata], which may leave it. [Ledger.Snapshot] is all of it, for JSON,
+// [Ledger.Reset] begins anew, and a Ledger is an http.Handler.
 //
-// Middleware made by [New] books each attempt that reached the provider, when it ends: before Generate
-// returns, and before the last event of a stream is passed on. Every attempt counts but one of
-// which nothing came (no event, usage, HTTP status or request id) and which failed with
-// ErrInvalidRequest, ErrUnauthenticated, ErrUnsupported, ErrUnavailable, ErrRejected,
+// Middleware made by [New] books each attempt that reached the provider, when it ends: before
+// Generate returns, and before the last event of a stream is passed on. Every attempt counts
+// but one of which nothing came (no event, usage, HTTP status or request id) and which failed
+// with ErrInvalidRequest, ErrUnauthenticated, ErrUnsupported, ErrUnavailable, ErrRejected,
 // ErrBudgetExceeded or ErrCanceled. What is booked of it depends on how it ended:
 //
 //   - An answer: its usage, exactly as the provider reported it.
-//   - A failure of which nothing came, with one of the codes above or with ErrPermissionDenied, ErrNotFound,
-//     ErrContextTooLong, ErrRateLimited, ErrQuotaExhausted, ErrOverloaded, ErrNotReady or ErrInternal: a
-//     call and an error, without tokens, since providers do not bill these.
-//   - All else, such as a stream that was left, cut or cancelled, a timeout, and an answer without
-//     usage: an estimate, marked as one. What the provider told so far counts as it is. Otherwise the input is a token for each
-//     four bytes of the request and 1,600 for each image or document, and the output is at least
-//     a token for each four bytes that were delivered. Nothing is read from the provider to know better.
+//   - A failure of which nothing came, with one of the codes above or with ErrPermissionDenied,
+//     ErrNotFound, ErrContextTooLong, ErrRateLimited, ErrQuotaExhausted, ErrOverloaded,
+//     ErrNotReady or ErrInternal: a call and an error, without tokens, since providers do not
+//     bill these.
+//   - All else, such as a stream that was left, cut or cancelled, a timeout, and an answer
+//     without usage: an estimate, marked as one. What the provider told so far counts as it is.
+//     Otherwise the input is a token for each four bytes of the request and 1,600 for each
+//     image or document, and the output is at least a token for each four bytes that were
+//     delivered. Nothing is read from the provider to know better.
 //
 // Estimates are part of the totals, and are summed apart too: see [Summary]. The cost is by the
 // prices of the moment, for the model that served. Memory is bounded: see [Options.MaxRows]; with
@@ -46,43 +49,50 @@
 //
 // # Budgets
 //
-// A [Budget] is held before money is spent. A call reserves the most that it may cost, in all of its budgets
-// or in none: each byte of its input as a token ([Options.MediaTokens] for each image or document) and MaxTokens
-// ([Options.AssumeMaxTokens] where it is not set), all at the dearest price that the
-// model has for them ([Prices.WorstCase]). If that does not fit beside what is spent and what others have reserved, the call
-// is refused with [llm.ErrBudgetExceeded], and nothing is sent. The error says which budget it
-// was and what is left, as a [BudgetError] too. If the call will fit in the budget's next period, the error has the
-// time until then as [llm.RetryAfter].
+// A [Budget] is held before money is spent. A call reserves the most that it may cost, in all
+// of its budgets or in none: each byte of its input as a token ([Options.MediaTokens] for each
+// image or document) and MaxTokens ([Options.AssumeMaxTokens] where it is not set), all at the
+// dearest price that the model has for them ([Prices.WorstCase]). If that does not fit beside
+// what is spent and what others have reserved, the call is refused with
+// [llm.ErrBudgetExceeded], and nothing is sent. The error says which budget it was and what is
+// left, as a [BudgetError] too. If the call will fit in the budget's next period, the error has
+// the time until then as [llm.RetryAfter].
 //
-// When the call ends, what is booked of it takes the place of what it reserved. So a budget is overspent at
-// most by what calls really cost beyond their reservations, and not at all where none does, however many run at a time. Set MaxTokens
-// close to what answers need: reservations of long answers keep others out. Some things can
-// cost more than is reserved: the few tokens that a provider adds to short prompts, long documents and
-// videos, answers without a MaxTokens, tools that the provider runs and charges for. With [Options.StopStreams] a stream that costs more than was
-// reserved, by the estimate, goes on only while there is room for it.
+// When the call ends, what is booked of it takes the place of what it reserved. So a budget is
+// overspent at most by what calls really cost beyond their reservations, and not at all where
+// none does, however many run at a time. Set MaxTokens close to what answers need: reservations
+// of long answers keep others out. Some things can cost more than is reserved: the few tokens
+// that a provider adds to short prompts, long documents and videos, answers without a
+// MaxTokens, tools that the provider runs and charges for. With [Options.StopStreams] a stream
+// that costs more than was reserved, by the estimate, goes on only while there is room for it.
 //
-// A budget counts the calls of one process, and of the runs before it where the ledger has a file.
+// A budget counts the calls of one process, and of the runs before it where the ledger has a
+// file.
 //
 // # Persistence
 //
-// [OpenLedger] keeps a ledger in a file. A call is settled when Generate returns, or the last event
-// of its stream, or its error, is passed on; for a loop that is left, when the loop ends. Each call is written before it is settled. So
+// [OpenLedger] keeps a ledger in a file. A call is settled when Generate returns, or the last
+// event of its stream, or its error, is passed on; for a loop that is left, when the loop ends.
+// Each call is written before it is settled. So
 //
-//   - whenever the process dies, by kill -9 too, the calls that were settled are there when the file
-//     is opened again, each once, and so is what is spent of budgets; of calls that were being settled, each
-//     is there once or not at all;
-//   - the same holds when the machine loses power, unless [Options.NoSync] is set: then the last half minute or
-//     so may be lost, and the file may even be damaged, which OpenLedger says. Without NoSync each call waits until
-//     it is on the disk, some milliseconds at most on usual ones; calls that end at the same time share
-//     the wait.
+//   - whenever the process dies, by kill -9 too, the calls that were settled are there when the
+//     file is opened again, each once, and so is what is spent of budgets; of calls that were
+//     being settled, each is there once or not at all;
+//   - the same holds when the machine loses power, unless [Options.NoSync] is set: then the
+//     last half minute or so may be lost, and the file may even be damaged, which OpenLedger
+//     says. Without NoSync each call waits until it is on the disk, some milliseconds at most
+//     on usual ones; calls that end at the same time share the wait.
 //
-// What is reserved by calls under way when the process dies is free afterwards, though the provider may bill them.
+// What is reserved by calls under way when the process dies is free afterwards, though the
+// provider may bill them.
 //
-// A file that cannot be written fails no call: it is booked in memory, [Options.OnWarning] is told, and
-// the file is written anew with all that it lacks as soon as it can be, which is tried every ten seconds that have calls. After 10,000 calls their
-// sums take their place, by writing another file and renaming it. The file holds the values of
-// those tags that rows are kept of, and is for its owner only. A budget goes on with what was spent before if its tags and
-// period are the same; one that is new begins at zero, and one that was left out for a while may.
+// A file that cannot be written fails no call: it is booked in memory, [Options.OnWarning] is
+// told, and the file is written anew with all that it lacks as soon as it can be, which is
+// tried every ten seconds that have calls. After 10,000 calls their sums take their place, by
+// writing another file and renaming it. The file holds the values of those tags that rows are
+// kept of, and is for its owner only. A budget goes on with what was spent before if its tags
+// and period are the same; one that is new begins at zero, and one that was left out for a
+// while may.
 //
 // # Money
 //

@@ -73,10 +73,10 @@ type sumsRecord struct {
 	Budgets []chargeRecord              `json:"budgets,omitempty"`
 }
 
-// OpenLedger returns a ledger that is kept in a file, with what it knows from earlier runs: sums,
-// and what is spent of budgets. The file is created if it is not there; its folder must exist. Only one ledger
-// at a time may have it open. Options may differ from one run to the next. See "Persistence" in the package
-// documentation for what survives what.
+// OpenLedger returns a ledger that is kept in a file, with what it knows from earlier runs:
+// sums, and what is spent of budgets. The file is created if it is not there; its folder must
+// exist. Only one ledger at a time may have it open. Options may differ from one run to the
+// next. See "Persistence" in the package documentation for what survives what.
 func OpenLedger(path string, opts *Options) (*Ledger, error) {
 	l := NewLedger(opts)
 	f := &file{path: path, opts: journal.Options{NoSync: l.opts.NoSync}, compactAfter: compactAfter}
@@ -96,8 +96,8 @@ func unusable(err error) *llm.Error {
 	return &llm.Error{Code: llm.ErrInternal, Op: "ledger", Message: err.Error(), Retryable: new(false), Err: err}
 }
 
-// Close closes the file. Calls that end later are booked in memory only, with a warning. The error
-// says that calls are missing in the file. A ledger without a file needs no Close.
+// Close closes the file. Calls that end later are booked in memory only, with a warning. The
+// error says that calls are missing in the file. A ledger without a file needs no Close.
 func (l *Ledger) Close() error {
 	f := l.file
 	if f == nil {

@@ -98,6 +98,13 @@ func TestRecord(t *testing.T) {
 			got = append(got, string(r)[:20])
 		}
 		same(t, "records", []string{`{"sums":{"id":2,"at"`, `{"call":{"id":3,"at"`}, got)
+
+		for range 2 { // so that no record tells the last ID but that of the sums
+			l = open(t, path, &usage.Options{NoSync: true})
+			l.Reset()
+			l.Close()
+		}
+		same(t, "sums", `{"sums":{"id":3,"at"`, string(must(journal.Read(path))[0])[:20])
 	})
 }
 
@@ -152,6 +159,46 @@ func TestFileAfterAPeriod(t *testing.T) {
 			}
 			l.Close()
 		}
+	})
+}
+
+// Calls of earlier runs count towards the size of the file.
+func TestFileIsCompactedOverRuns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger")
+	for range 5 {
+		l := open(t, path, options())
+		usage.CompactAfter(l, 7)
+		for range 3 {
+			llm.Wrap(answering(llm.Usage{InputTokens: 1}), usage.New(l)).Generate(t.Context(), ask(1, 1))
+		}
+		l.Close()
+	}
+	if n := len(must(journal.Read(path))); n > 8 {
+		t.Errorf("the file has %d records", n)
+	}
+}
+
+// A call that ends after its period, and after a call of the next, counts in its own.
+func TestFileWithACallOfAnEarlierPeriod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "ledger")
+		opts := options()
+		opts.Budgets = []usage.Budget{{Limit: usd("1000"), Period: time.Hour}}
+		l := open(t, path, opts)
+		time.Sleep(time.Hour - time.Second)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			llm.Wrap(slow{}, usage.New(l)).Generate(using(t.Context(), llm.Usage{InputTokens: 100}), ask(100, 1))
+		})
+		time.Sleep(2 * time.Second)
+		llm.Wrap(answering(llm.Usage{InputTokens: 1}), usage.New(l)).Generate(t.Context(), ask(1, 1))
+		wg.Wait()
+		same(t, "calls", int64(2), l.Total().Calls)
+		same(t, "spent", "1", l.Budgets()[0].Spent.String())
+		l.Close()
+		l = open(t, path, opts)
+		defer l.Close()
+		same(t, "spent, from the file", "1", l.Budgets()[0].Spent.String())
 	})
 }
 
@@ -312,4 +359,33 @@ func TestFileThatFails(t *testing.T) {
 		same(t, "calls", int64(7), l.Total().Calls)
 		same(t, "warnings", 2, len(warnings))
 	})
+}
+
+// Close writes what a file lacks, if that is possible by then.
+func TestCloseOfAFileThatFails(t *testing.T) {
+	for _, possible := range []bool{true, false} {
+		path := filepath.Join(t.TempDir(), "ledger")
+		l := open(t, path, options())
+		some(t, l)
+		usage.BreakFile(l)
+		if err := os.MkdirAll(filepath.Join(path+".tmp", "x"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		some(t, l)
+		was := l.Snapshot()
+		if possible {
+			if err := os.RemoveAll(path + ".tmp"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := l.Close(); (err == nil) != possible {
+			t.Error(err)
+		}
+		if !possible {
+			continue
+		}
+		l = open(t, path, options())
+		sameBooks(t, "after Close", was, l.Snapshot())
+		l.Close()
+	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/parley-sdk/parley/middleware/usage"
 )
 
-// Tokens of "m" cost a dollar each, or half where they are read from the cache; of "other" half a dollar,
-// and a quarter for output.
+// Tokens of "m" cost a dollar each, or half where they are read from the cache; of "other" half
+// a dollar, and a quarter for output.
 var dollars = must(usage.ParsePrices(strings.NewReader(`{"models": [
 	{"id": "m", "input": "1000000", "cache_read": "500000", "output": "1000000"},
 	{"id": "other", "input": "500000", "output": "250000"}

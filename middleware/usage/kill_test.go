@@ -52,8 +52,8 @@ func beKilled(path string) {
 	select {}
 }
 
-// TestKill kills a process that books calls, again and again. What was settled is there, once; of what
-// was under way each call is there once or not at all.
+// TestKill kills a process that books calls, again and again. What was settled is there, once;
+// of what was under way each call is there once or not at all.
 func TestKill(t *testing.T) {
 	kills := 50
 	if testing.Short() {

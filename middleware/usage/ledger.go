@@ -13,19 +13,20 @@ import (
 type Options struct {
 	// Prices say what calls cost. Nil = [DefaultPrices].
 	Prices *Prices
-	// Describe completes what the price of a call depends on: its latency as served, and its model
-	// where that has another name in Prices. The response has no content. It is not called for a call
-	// that has no end, such as a stream that was left; by several goroutines at a time else.
+	// Describe completes what the price of a call depends on: its latency as served, and its
+	// model where that has another name in Prices. The response has no content. It is not called
+	// for a call that has no end, such as a stream that was left; by several goroutines at a
+	// time else.
 	Describe func(c *Call, resp *llm.Response)
 
 	// Budgets are limits on what calls cost. Of two with the same tags and period the lower
 	// counts.
 	Budgets []Budget
-	// RefuseUnpriced refuses a call, with [llm.ErrRejected], if it counts towards a budget and its
-	// model has no price. Otherwise it passes, with a warning, while there is anything left.
+	// RefuseUnpriced refuses a call, with [llm.ErrRejected], if it counts towards a budget and
+	// its model has no price. Otherwise it passes, with a warning, while there is anything left.
 	RefuseUnpriced bool
-	// StopStreams ends a stream midway, with [llm.ErrBudgetExceeded], when by the estimate it has cost
-	// more than was reserved for it and its budgets have no room for that.
+	// StopStreams ends a stream midway, with [llm.ErrBudgetExceeded], when by the estimate it
+	// has cost more than was reserved for it and its budgets have no room for that.
 	StopStreams bool
 	// AssumeMaxTokens is what is reserved for the output of a request whose MaxTokens is not
 	// set. 0 or less = 4,096.
@@ -34,8 +35,8 @@ type Options struct {
 	// 0 or less = 5,000, which today's images do not exceed. Long documents and videos do.
 	MediaTokens int
 
-	// GroupBy names the tags that rows are kept of. Nil = every tag, up to 31 of them; empty = none.
-	// Of models rows are always kept.
+	// GroupBy names the tags that rows are kept of. Nil = every tag, up to 31 of them; empty =
+	// none. Of models rows are always kept.
 	GroupBy []string
 	// MaxRows is how many rows are kept of each tag. What comes later, and keys of more than
 	// 256 bytes, share the row "(other)". Totals and budgets stay exact. 0 or less = 10,000.
@@ -53,8 +54,8 @@ type Options struct {
 
 	// OnWarning is told what somebody should look after: a call of a budget whose price is not
 	// known (once for each model), a file that cannot be written. It holds no content and no
-	// values of tags. Nil = log/slog's default logger has it, as a warning. It is called by several
-	// goroutines at a time.
+	// values of tags. Nil = log/slog's default logger has it, as a warning. It is called by
+	// several goroutines at a time.
 	OnWarning func(error)
 }
 
@@ -68,7 +69,8 @@ type Ledger struct {
 	file     *file // nil = none
 }
 
-// NewLedger returns an empty ledger that lives in memory. Nil options are good. The options are copied.
+// NewLedger returns an empty ledger that lives in memory. Nil options are good. The options are
+// copied.
 func NewLedger(opts *Options) *Ledger {
 	l := &Ledger{}
 	if opts != nil {

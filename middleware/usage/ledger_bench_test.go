@@ -127,8 +127,8 @@ func BenchmarkStream(b *testing.B) {
 	}
 }
 
-// BenchmarkParallel books from 64 goroutines: all calls in the same rows, and each in those of one
-// tenant of a thousand.
+// BenchmarkParallel books from 64 goroutines: all calls in the same rows, and each in those of
+// one tenant of a thousand.
 func BenchmarkParallel(b *testing.B) {
 	req := &llm.Request{}
 	var tenants []context.Context

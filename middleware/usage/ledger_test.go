@@ -106,6 +106,9 @@ func TestRows(t *testing.T) {
 			{tags{"tenant": "b"}, nil}, {tags{"tenant": "a"}, nil}, {tags{"tenant": "c"}, nil}, {tags{"tenant": "d"}, nil}, {tags{"tenant": "a"}, nil},
 			{tags{"tenant": "(other)"}, nil}, {tags{"team": "c"}, nil},
 		}, rows{"tenant": {"(other) 3", "a 2", "b 1"}, "team": {"c 1"}, "model": {"m 7"}}},
+		{"a key that is called as the others are", usage.Options{MaxRows: 1}, []struct{ private, public tags }{
+			{tags{"tenant": "(other)"}, nil}, {tags{"tenant": "a"}, nil}, {tags{"tenant": "b"}, nil},
+		}, rows{"tenant": {"(other) 2", "a 1"}, "model": {"m 3"}}},
 		{"long keys", usage.Options{}, []struct{ private, public tags }{
 			{tags{"tenant": long}, nil}, {tags{long: "a"}, nil}, {tags{"tenant": long[:256]}, nil},
 		}, rows{"tenant": {"(other) 1", long[:256] + " 1"}, "model": {"m 3"}}},

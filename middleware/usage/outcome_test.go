@@ -108,6 +108,7 @@ func TestBooked(t *testing.T) {
 		{name: "unsupported", turn: failing(fail(llm.ErrUnsupported))},
 		{name: "rejected", turn: failing(fail(llm.ErrRejected))},
 		{name: "another budget", turn: failing(fail(llm.ErrBudgetExceeded))},
+		{name: "cancelled after an empty usage", only: "Stream", turn: turn{events: []llm.Event{&llm.UsageUpdate{}}, err: fail(llm.ErrCanceled)}},
 		{name: "cancelled", turn: failing(context.Canceled)},
 		{name: "unauthenticated", turn: failing(fail(llm.ErrUnauthenticated))},
 		{name: "unreachable", turn: failing(fail(llm.ErrUnavailable))},
@@ -135,6 +136,15 @@ func TestBooked(t *testing.T) {
 				same(t, "reserved", usage.USD{}, b.Reserved)
 			})
 		}
+	}
+}
+
+func TestEstimatedInput(t *testing.T) {
+	req := &llm.Request{System: []llm.Part{llm.Text("12345")}, Messages: []llm.Message{llm.User(llm.Image("image/png", []byte("large")), llm.Text("1234"))}}
+	for _, c := range []struct{ media, want int }{{0, 1603}, {100, 103}, {10_000, 1603}} {
+		l := usage.NewLedger(&usage.Options{Prices: dollars, MediaTokens: c.media})
+		llm.Wrap(&scripted{turn: turn{err: llm.ErrTimeout}}, usage.New(l)).Generate(t.Context(), req)
+		same(t, "input", c.want, l.Total().Usage.InputTokens)
 	}
 }
 

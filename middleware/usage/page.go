@@ -21,8 +21,8 @@ var page = template.Must(template.New("page").Parse(pageText))
 const pageRows = 100 // of a tag; JSON has all
 
 // ServeHTTP shows a [Snapshot]: a page for people, and JSON for programs that ask for it with
-// "Accept: application/json" or ?format=json. The page loads nothing else. It shows the values of tags,
-// and what you pay: put it behind your own authentication.
+// "Accept: application/json" or ?format=json. The page loads nothing else. It shows the values
+// of tags, and what you pay: put it behind your own authentication.
 func (l *Ledger) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
