@@ -26,34 +26,29 @@ var (
 	nova   = llm.Info{Provider: "fake", Model: "us.amazon.nova-lite-v1:0"}
 )
 
-// observed returns middleware for each of several models, and for the fallback over them.
-func observed(ledger *usage.Ledger, prices *usage.Prices) (each, all llm.Middleware) {
-	each = middleware.Standard(middleware.Config{
-		Tracing: middleware.Off,    // it stands outside of the fallback: a span is a call of the application
-		Usage:   usage.New(ledger), // each attempt is booked, where it is made
-	})
-	all = tracing.New(&tracing.Options{
-		Cost: func(served llm.Info, u llm.Usage) (usd float64, known bool) {
-			exact, known := prices.Cost(usage.Call{Model: served.Model, Usage: u}).USD()
-			usd, err := strconv.ParseFloat(exact.String(), 64)
-			return usd, known && err == nil
-		},
-	})
-	return each, all
-}
-
 // application is who calls the models.
 type application struct {
-	each, all       llm.Middleware
+	each, all       llm.Middleware // around each model, and around the fallback over them
 	ledger          *usage.Ledger
 	calls, failures atomic.Int64
 }
 
 func newApplication() *application {
 	prices := usage.DefaultPrices()
-	a := &application{ledger: usage.NewLedger(&usage.Options{Prices: prices, MeterProvider: otel.GetMeterProvider()})}
-	a.each, a.all = observed(a.ledger, prices)
-	return a
+	ledger := usage.NewLedger(&usage.Options{Prices: prices, MeterProvider: otel.GetMeterProvider()})
+
+	each := middleware.Standard(middleware.Config{
+		Tracing: middleware.Off,    // it stands outside of the fallback: a span is a call of the application
+		Usage:   usage.New(ledger), // each attempt is booked, where it is made
+	})
+	all := tracing.New(&tracing.Options{
+		Cost: func(served llm.Info, u llm.Usage) (usd float64, known bool) {
+			exact, known := prices.Cost(usage.Call{Model: served.Model, Usage: u}).USD()
+			usd, err := strconv.ParseFloat(exact.String(), 64)
+			return usd, known && err == nil
+		},
+	})
+	return &application{each: each, all: all, ledger: ledger}
 }
 
 // tour makes a call of each kind, one after the other.
