@@ -82,3 +82,11 @@ func (o *RequestOptions) invalidUTF8() (field string, found bool) {
 
 // ProviderName returns [Provider].
 func (*RequestOptions) ProviderName() string { return Provider }
+
+// SpanAttributes is what package tracing shows of the options: the guardrail that is asked for.
+func (o *RequestOptions) SpanAttributes() map[string]string {
+	if o == nil || o.Guardrail == nil || o.Guardrail.ID == "" {
+		return nil
+	}
+	return map[string]string{"aws.bedrock.guardrail.id": o.Guardrail.ID}
+}
