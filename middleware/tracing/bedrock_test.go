@@ -27,7 +27,7 @@ func TestBedrock(t *testing.T) {
 	}
 	got := map[string]string{}
 	for _, a := range spans.GetSpans()[0].Attributes {
-		got[string(a.Key)] = a.Value.Emit()
+		got[string(a.Key)] = a.Value.String()
 	}
 	for key, want := range map[string]string{
 		"gen_ai.provider.name": "aws.bedrock", "gen_ai.request.model": "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "aws.bedrock.guardrail.id": "gr1",
