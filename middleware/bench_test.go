@@ -55,6 +55,15 @@ func (m *idle) Stream(context.Context, *llm.Request) iter.Seq2[llm.Event, error]
 // quotas are limits that are never reached.
 var quotas = &ratelimit.Options{RequestsPerMinute: 1e9, TokensPerMinute: 1e15, MaxConcurrent: 64}
 
+// standard is Standard with every layer and a limit on the whole call.
+func standard(total time.Duration) llm.Middleware {
+	return middleware.Standard(middleware.Config{
+		Timeout:   timeout.New(&timeout.Options{Total: total}),
+		RateLimit: ratelimit.New(quotas),
+		Usage:     usage.New(usage.NewLedger(nil)),
+	})
+}
+
 // stacks are Standard, with its layers as in production, and each middleware alone.
 func stacks() []struct {
 	name string
@@ -65,7 +74,8 @@ func stacks() []struct {
 		mw   llm.Middleware
 	}{
 		{"none", nil},
-		{"Standard", middleware.Standard(middleware.Config{Timeout: timeout.New(&timeout.Options{Total: time.Hour}), RateLimit: ratelimit.New(quotas), Usage: usage.New(usage.NewLedger(nil))})},
+		{"Standard", standard(2 * time.Minute)},
+		{"Standard/an-hour", standard(time.Hour)}, // so that each attempt has a deadline of its own
 		{"defaults", defaults.New(&llm.Request{MaxTokens: 1000})},
 		{"retry", retry.New(nil)},
 		{"breaker", breaker.New(nil)},

@@ -27,6 +27,16 @@ func newLimit(after time.Duration, message string) *limit {
 	return &limit{after: after, message: fmt.Sprintf(message, after)}
 }
 
+// before says whether the limit, if it began now, would end before ctx does by itself. Else it
+// could never be what ends the call, and the context that it needs is spared.
+func (l *limit) before(ctx context.Context) bool {
+	if l == nil {
+		return false
+	}
+	deadline, ok := ctx.Deadline()
+	return !ok || time.Until(deadline) > l.after
+}
+
 func (l *limit) Error() string        { return l.message }
 func (l *limit) Is(target error) bool { return target == context.DeadlineExceeded }
 func (l *limit) Unwrap() error        { return l.cause }

@@ -85,7 +85,7 @@ func (m *model) Info() llm.Info    { return m.next.Info() }
 func (m *model) Unwrap() llm.Model { return m.next }
 
 func (m *model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
-	if m.generate == nil || ctx == nil {
+	if ctx == nil || !m.generate.before(ctx) {
 		return m.next.Generate(ctx, req)
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, m.generate.after, m.generate)
@@ -100,7 +100,7 @@ func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 	}
 	return llm.Once(func(yield func(llm.Event, error) bool) {
 		limited := ctx
-		if m.total != nil {
+		if m.total.before(ctx) {
 			withTotal, cancel := context.WithTimeoutCause(ctx, m.total.after, m.total)
 			defer cancel()
 			limited = withTotal

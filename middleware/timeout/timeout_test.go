@@ -174,6 +174,26 @@ func TestDeadlines(t *testing.T) {
 	})
 }
 
+// A limit that cannot be the one that ends the call costs nothing: its context is spared.
+func TestSpared(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var got context.Context
+	next := fake.Func(func(ctx context.Context, _ *llm.Request) (*llm.Response, error) {
+		got = ctx
+		return &llm.Response{Message: llm.AssistantText("ok")}, nil
+	})
+	req := &llm.Request{Messages: []llm.Message{llm.UserText("?")}}
+	for _, c := range []struct {
+		limit  time.Duration
+		spared bool
+	}{{time.Hour, true}, {time.Second, false}} {
+		if _, err := llm.Wrap(next, timeout.New(&timeout.Options{Generate: c.limit})).Generate(ctx, req); err != nil || (got == ctx) != c.spared {
+			t.Errorf("a limit of %v under a deadline in a minute: spared %v, want %v; %v", c.limit, got == ctx, c.spared, err)
+		}
+	}
+}
+
 // The time of the loop's body is not the provider's, unless the limit is Total.
 func TestSlowReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
