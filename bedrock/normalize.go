@@ -6,9 +6,9 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
-	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/parley-sdk/parley/llm"
+	"github.com/parley-sdk/parley/llm/schema"
 )
 
 // draft is a request on its way to Bedrock, which the rules may change. It is a copy
@@ -28,13 +28,13 @@ type draft struct {
 	warnings []llm.Warning
 	err      error // the first fault
 
-	tools   bool                 // the list of tools is the draft's own
-	names   map[string]string    // of tools: what was sent, and what the application calls it
-	fields  []field              // of the model, that rules set
-	reasons bool                 // the model will reason
-	schema  *jsonschema.Resolved // of llm.OutputFormat; nil where there is none, or none that can be checked
-	answer  string               // the tool that takes the document of llm.OutputFormat, if one does
-	unary   bool                 // a stream is served from Converse
+	tools   bool              // the list of tools is the draft's own
+	names   map[string]string // of tools: what was sent, and what the application calls it
+	fields  []field           // of the model, that rules set
+	reasons bool              // the model will reason
+	schema  *schema.Schema    // of llm.OutputFormat; nil where there is none
+	answer  string            // the tool that takes the document of llm.OutputFormat, if one does
+	unary   bool              // a stream is served from Converse
 }
 
 // turn is a message.

@@ -1,13 +1,12 @@
 package bedrock
 
 import (
-	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 
-	"github.com/google/jsonschema-go/jsonschema"
-
 	"github.com/parley-sdk/parley/llm"
+	"github.com/parley-sdk/parley/llm/schema"
 )
 
 // answerOf puts an answer into the form that the application asked for: the document
@@ -72,17 +71,16 @@ func (c *call) checkOutput(text string, stop llm.StopReason) error {
 	return nil
 }
 
-// violation says why a text is not JSON that satisfies the schema, or no JSON where there
-// is none. It quotes neither.
-func violation(schema *jsonschema.Resolved, text string) string {
-	var document any
-	if err := json.Unmarshal([]byte(text), &document); err != nil {
+// violation says why a text is not JSON that satisfies the schema, which quotes neither.
+func violation(s *schema.Schema, text string) string {
+	err := s.Validate([]byte(text))
+	if err == nil {
+		return ""
+	}
+	if e, ok := errors.AsType[*schema.Error](err); ok && e.Keyword == "json" {
 		return "the answer is not JSON, though output asked for it"
 	}
-	if schema != nil && schema.Validate(document) != nil {
-		return "the answer does not satisfy the schema of output"
-	}
-	return ""
+	return "the answer does not satisfy the schema of output: " + err.Error()
 }
 
 // checked is the consumer of a stream, whose end is held to the schema.

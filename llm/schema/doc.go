@@ -1,0 +1,45 @@
+// Package schema makes JSON Schemas of Go types and holds JSON to them. Packages tool and
+// structured are built on it; use it where you write an [llm.Tool] or an [llm.OutputFormat]
+// by hand.
+//
+// It is a thin layer over github.com/google/jsonschema-go, which follows draft 2020-12 and
+// draft-07, and mends what is in the way of models.
+//
+// # Types
+//
+// [For] describes what encoding/json reads into a type. Structs become closed objects, their
+// properties in the order of the fields; those marked omitempty or omitzero are optional, all
+// others required. A pointer may be null where it is required, and is left out where it is
+// optional. Maps, slices, arrays, strings, numbers, booleans and any are what one expects,
+// and beyond that:
+//
+//   - []byte is a base64 string;
+//   - [time.Time] and types that implement [encoding.TextUnmarshaler] are strings;
+//   - [json.RawMessage] and other types that implement [json.Unmarshaler] are anything;
+//   - [time.Duration] is an integer, nanoseconds: use a string or seconds of your own;
+//   - a struct type that contains itself stands under $defs.
+//
+// Maps whose keys are no strings, functions, channels and complex numbers have no schema.
+//
+// # Tags
+//
+// A tag says what the type cannot:
+//
+//	type Search struct {
+//		Query string   `json:"query" jsonschema:"what to look for" minLength:"1"`
+//		Unit  string   `json:"unit,omitempty" enum:"celsius,fahrenheit"`
+//		Limit int      `json:"limit,omitempty" minimum:"1" maximum:"50"`
+//		Tags  []string `json:"tags,omitempty" maxItems:"5" pattern:"^[a-z]+$"`
+//	}
+//
+// The text of jsonschema is the description. The others are the schema's keywords: enum (with
+// commas between the values), minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf,
+// minLength, maxLength, pattern, format, minItems, maxItems, uniqueItems and default. On a
+// slice all but those about items apply to what it holds. Format is a hint to the model and is
+// not checked.
+//
+// # Errors
+//
+// An [Error] says where a value does not fit and which keyword it breaks. Its text quotes no
+// value, so that it may be logged; [Error.Detail] does, for the model whose value it is.
+package schema

@@ -1,0 +1,126 @@
+package schema
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+)
+
+// Schema is a JSON Schema. It is immutable and safe for concurrent use; the zero Schema lets
+// every JSON value pass.
+type Schema struct {
+	text     json.RawMessage
+	resolved *jsonschema.Resolved // nil where it cannot be checked
+}
+
+// Parse returns the schema of a text. A text that is no JSON object or boolean is an error,
+// and so is a schema whose check would not come to an end: a reference that leads back to
+// itself, more than 100 levels, or more than 10,000 subschemas for one value. One with
+// keywords or references that cannot be followed here, such as those to other documents, is
+// not an error, but see [Schema.Checks].
+func Parse(text json.RawMessage) (*Schema, error) {
+	text = bytes.TrimSpace(text)
+	if !json.Valid(text) || !strings.ContainsRune("{tf", rune(text[0])) {
+		return nil, errors.New("a schema is a JSON object, or true or false")
+	}
+	if why := newWork(text).why(); why != "" {
+		return nil, errors.New(why)
+	}
+	s := &Schema{text: bytes.Clone(text)}
+	var parsed jsonschema.Schema
+	if err := json.Unmarshal(text, &parsed); err == nil {
+		if s.resolved, err = parsed.Resolve(nil); err != nil {
+			s.resolved = nil
+		}
+	}
+	return s, nil
+}
+
+// JSON returns the text of the schema, which must not be changed.
+func (s *Schema) JSON() json.RawMessage {
+	if s.text == nil {
+		return json.RawMessage("true")
+	}
+	return s.text
+}
+
+// Checks says whether [Schema.Validate] looks at more than whether a text is JSON.
+func (s *Schema) Checks() bool { return s.resolved != nil }
+
+// Validate says whether a JSON text satisfies the schema: nil, or an [*Error] about the first
+// fault that was found. Numbers are compared as float64.
+func (s *Schema) Validate(text json.RawMessage) error {
+	var v any
+	if err := json.Unmarshal(text, &v); err != nil {
+		return &Error{Keyword: "json", Detail: "not valid JSON: " + err.Error()}
+	}
+	if s.resolved == nil {
+		return nil
+	}
+	if err := s.resolved.Validate(v); err != nil {
+		return newError(err)
+	}
+	return nil
+}
+
+// Error says where and how a value does not satisfy a schema.
+type Error struct {
+	Path    string // in the schema, as a JSON pointer: "/properties/city"; "" is the whole
+	Keyword string // of the schema: "required"; "json" where the text is no JSON
+	Detail  string // all about it, which quotes values
+}
+
+// Error quotes no value.
+func (e *Error) Error() string {
+	if e.Keyword == "json" {
+		return "not valid JSON"
+	}
+	if e.Path == "" {
+		return fmt.Sprintf("the value does not satisfy %s of its schema", e.Keyword)
+	}
+	return fmt.Sprintf("the value does not satisfy %s of its schema at %s", e.Keyword, e.Path)
+}
+
+// newError reads what the library says, which is text alone:
+// "validating root: validating /properties/n: type: 4.5 has type …".
+func newError(err error) *Error {
+	e := &Error{Keyword: "the conditions", Detail: err.Error()}
+	rest := e.Detail
+	for {
+		after, ok := strings.CutPrefix(rest, "validating ")
+		if !ok {
+			break
+		}
+		path, next, ok := strings.Cut(after, ": ")
+		if !ok {
+			break
+		}
+		if rest = next; path != "root" {
+			e.Path = path
+		}
+	}
+	e.Detail = rest
+	if e.Path != "" {
+		e.Detail = e.Path + ": " + rest
+	}
+	if strings.HasPrefix(rest, "unexpected additional properties") {
+		e.Keyword = "additionalProperties"
+	} else if keyword, _, ok := strings.Cut(rest, ": "); ok && isKeyword(keyword) {
+		e.Keyword = keyword
+	}
+	return e
+}
+
+// isKeyword says whether a word is a name and not a piece of a value.
+func isKeyword(s string) bool {
+	for _, r := range s {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 24
+}
