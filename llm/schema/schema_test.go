@@ -50,9 +50,8 @@ type special struct {
 	Nested struct {
 		Deep string `json:"deep" enum:"a,b"`
 	} `json:"nested"`
-	Plain  bool
-	hidden int
-	Not    string `json:"-"`
+	Plain bool
+	Not   string `json:"-"`
 }
 
 func TestFor(t *testing.T) {
