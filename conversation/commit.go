@@ -1,0 +1,36 @@
+package conversation
+
+import (
+	"context"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// commit writes a record and makes it part of the state, or does neither.
+func (c *Conversation) commit(ctx context.Context, r record) error {
+	b, err := r.tryEncode()
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	id, at, owed := c.id, c.at, c.owed
+	c.mu.Unlock()
+	records := append(owed[:len(owed):len(owed)], b)
+	if c.opts.Store != nil {
+		if err := c.opts.Store.Append(ctx, id, at, records...); err != nil {
+			return notStored(ctx, err)
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at, c.owed = at+len(records), nil
+	return c.state.apply(r)
+}
+
+func notStored(ctx context.Context, err error) error {
+	code := llm.ErrInternal
+	if ctx.Err() != nil {
+		code = llm.CodeOf(stopped(ctx))
+	}
+	return &llm.Error{Code: code, Op: "conversation", Message: "the turn could not be stored, and is not part of the history", Retryable: new(false), Err: err}
+}

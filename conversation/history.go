@@ -1,0 +1,220 @@
+package conversation
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// Append adds messages to the history: to seed it, to import one, or to keep an answer that was
+// stopped. They are validated, and each tool call must have its result in the message behind
+// it; [Repair] mends a history in which one is missing. It is all or nothing, and no call of
+// the model. While a turn is pending it is an [llm.ErrInvalidRequest].
+func (c *Conversation) Append(ctx context.Context, messages ...llm.Message) error {
+	if ctx == nil {
+		return invalid("the context is nil")
+	}
+	unlock, err := c.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	s := c.committed()
+	if s.pending != nil {
+		return invalid("a turn waits for the results of its tool calls")
+	}
+	if len(messages) == 0 {
+		return nil
+	}
+	added := make([]llm.Message, len(messages))
+	for i, m := range messages {
+		added[i] = m.Clone()
+	}
+	if err := (&llm.Request{Messages: added}).Validate(); err != nil {
+		return err
+	}
+	if err := paired(added, true); err != nil {
+		return err
+	}
+	return c.commit(ctx, record{Type: turnRecord, Messages: added})
+}
+
+// Abandon gives up the turn that waits for results. The history is what it was before the turn.
+func (c *Conversation) Abandon(ctx context.Context) error {
+	if ctx == nil {
+		return invalid("the context is nil")
+	}
+	unlock, err := c.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if c.committed().pending == nil {
+		return nil
+	}
+	return c.commit(ctx, record{Type: dropRecord})
+}
+
+// Repair returns a history that a model accepts: calls without a result are answered, in words
+// that blame nobody, and results without a call are left out. Use it on what other programs
+// have stored. Messages are replaced, never changed.
+func Repair(messages []llm.Message) []llm.Message {
+	var out []llm.Message
+	var open []*llm.ToolCallPart // of the message before
+	flush := func() {
+		if len(open) > 0 {
+			out = append(out, llm.Message{Role: llm.RoleUser, Content: interrupted(open)})
+			open = nil
+		}
+	}
+	for _, m := range messages {
+		if m.Role == llm.RoleSystem {
+			out = append(out, m)
+			continue
+		}
+		var answers, rest []llm.Part
+		for _, p := range m.Content {
+			result, ok := p.(*llm.ToolResultPart)
+			if !ok {
+				rest = append(rest, p)
+				continue
+			}
+			if i := slices.IndexFunc(open, func(c *llm.ToolCallPart) bool { return c.ID == result.CallID }); i >= 0 {
+				answers = append(answers, result)
+				open = slices.Delete(slices.Clone(open), i, i+1)
+			}
+		}
+		if m.Role == llm.RoleUser && (len(answers) > 0 || len(open) > 0) {
+			answers = append(answers, interrupted(open)...)
+			open = nil
+		}
+		flush() // where the assistant speaks again
+		if m.Content = append(answers, rest...); len(m.Content) == 0 && m.Role != llm.RoleAssistant {
+			continue
+		}
+		out = append(out, m)
+		if m.Role == llm.RoleAssistant {
+			open = (&llm.Response{Message: m}).ToolCalls()
+		}
+	}
+	flush()
+	return out
+}
+
+// unanswered answers the calls of the last message, which will not be run.
+func unanswered(messages []llm.Message) []llm.Message { return Repair(messages) }
+
+// interrupted are results for calls of which nothing is known.
+func interrupted(calls []*llm.ToolCallPart) []llm.Part {
+	var out []llm.Part
+	for _, call := range calls {
+		result := llm.ToolError(call.ID, "The call was interrupted. Whether it took effect is not known.")
+		result.Name = call.Name
+		out = append(out, result)
+	}
+	return out
+}
+
+// paired says whether each call has its result in the message behind it, and each result its
+// call. Calls of the last message have none yet, unless the history is closed.
+func paired(messages []llm.Message, closed bool) error {
+	var open map[string]bool // calls of the message before
+	at := -1
+	check := func(i int) error {
+		for _, id := range slices.Sorted(maps.Keys(open)) {
+			if open[id] {
+				_ = i
+				return invalid(fmt.Sprintf("messages[%d]: a tool call has no result in the message behind it", at))
+			}
+		}
+		return nil
+	}
+	for i, m := range messages {
+		if m.Role == llm.RoleSystem {
+			continue
+		}
+		for j, p := range m.Content {
+			result, ok := p.(*llm.ToolResultPart)
+			if !ok {
+				continue
+			}
+			if !open[result.CallID] {
+				return invalid(fmt.Sprintf("messages[%d].content[%d]: the tool result answers no call of the message before", i, j))
+			}
+			open[result.CallID] = false
+		}
+		if err := check(i); err != nil {
+			return err
+		}
+		open, at = nil, i
+		if m.Role != llm.RoleAssistant {
+			continue
+		}
+		for j, p := range m.Content {
+			call, ok := p.(*llm.ToolCallPart)
+			if !ok {
+				continue
+			}
+			if open == nil {
+				open = make(map[string]bool)
+			}
+			if _, twice := open[call.ID]; twice {
+				return invalid(fmt.Sprintf("messages[%d].content[%d]: a second tool call of the same id", i, j))
+			}
+			open[call.ID] = true
+		}
+	}
+	if closed {
+		return check(len(messages))
+	}
+	return nil
+}
+
+// wellFormed says whether an answer can become part of a history.
+func wellFormed(r *llm.Response) error {
+	r.Message.Role = llm.RoleAssistant
+	err := (&llm.Request{Messages: []llm.Message{r.Message}}).Validate()
+	if err == nil {
+		err = paired([]llm.Message{r.Message}, false)
+	}
+	if err != nil {
+		return &llm.Error{Code: llm.ErrMalformedOutput, Op: "conversation", Retryable: new(false), Message: "the answer cannot be part of a history", Err: err}
+	}
+	return nil
+}
+
+// with is what is known of the calls with these results beside. The pending turn stays as it is.
+func (p *pending) with(given []*llm.ToolResultPart) (map[string]*llm.ToolResultPart, error) {
+	results := maps.Clone(p.results)
+	if results == nil {
+		results = make(map[string]*llm.ToolResultPart)
+	}
+	for i, result := range given {
+		if result == nil {
+			return nil, invalid(fmt.Sprintf("results[%d]: nil", i))
+		}
+		calls := p.calls()
+		j := slices.IndexFunc(calls, func(c *llm.ToolCallPart) bool { return c.ID == result.CallID })
+		if j < 0 || p.results[result.CallID] == nil && results[result.CallID] != nil {
+			return nil, invalid(fmt.Sprintf("results[%d]: it answers no call that waits for a result", i))
+		}
+		copied := llm.User(result).Clone().Content[0].(*llm.ToolResultPart)
+		if copied.Name == "" {
+			copied.Name = calls[j].Name
+		}
+		results[result.CallID] = copied
+	}
+	if len(given) > 0 {
+		parts := make([]llm.Part, len(given))
+		for i, r := range given {
+			parts[i] = r
+		}
+		if err := (&llm.Request{Messages: []llm.Message{llm.User(parts...)}}).Validate(); err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
+}

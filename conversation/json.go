@@ -1,0 +1,66 @@
+package conversation
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// stored is a conversation as JSON.
+type stored struct {
+	Version int     `json:"v"`
+	ID      string  `json:"id,omitempty"`
+	History record  `json:"history"`
+	Pending *record `json:"pending,omitempty"`
+}
+
+// MarshalJSON encodes what is committed, a turn that waits for results included; not the options.
+func (c *Conversation) MarshalJSON() ([]byte, error) {
+	c.mu.Lock()
+	id, s := c.id, c.state
+	c.mu.Unlock()
+	out := stored{Version: version, ID: id, History: record{Version: version, Type: turnRecord, Messages: s.messages, Usage: s.usage}}
+	if s.pending != nil {
+		p := s.pending.record()
+		p.Version = version
+		out.Pending = &p
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON puts a conversation that was encoded into the place of what c holds, its id too;
+// model and options stay. Like a fork it is written as a whole at its next commit, which is an
+// [ErrConflict] where the store has the id already. It must not run beside a turn.
+func (c *Conversation) UnmarshalJSON(b []byte) error {
+	var in stored
+	if err := json.Unmarshal(b, &in); err != nil {
+		return err
+	}
+	if in.Version < 1 || in.Version > version {
+		return invalid(fmt.Sprintf("a conversation of format %d, and this program reads up to %d", in.Version, version))
+	}
+	var s state
+	records := []record{in.History}
+	if in.Pending != nil {
+		records = append(records, *in.Pending)
+	}
+	var owed [][]byte
+	for _, r := range records {
+		if err := s.apply(r); err != nil {
+			return err
+		}
+		if len(r.Messages) > 0 {
+			b, err := r.tryEncode()
+			if err != nil {
+				return err
+			}
+			owed = append(owed, b)
+		}
+	}
+	if err := paired(s.messages, true); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.id, c.state, c.at, c.owed = in.ID, s, 0, owed
+	return nil
+}

@@ -1,0 +1,104 @@
+package conversation
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/parley-sdk/parley/llm"
+)
+
+// version is that of the format in which conversations are stored. Records of older versions
+// are read for ever; see testdata.
+const version = 1
+
+// Types of records.
+const (
+	turnRecord    = "turn"    // messages that join the history; a turn that was pending is over
+	pendingRecord = "pending" // a turn that waits for results, in the place of any before it
+	dropRecord    = "drop"    // the turn that was pending is over, and leaves nothing
+)
+
+// record is what is written to a store at a time: one JSON object.
+type record struct {
+	Version  int           `json:"v"`
+	Type     string        `json:"type"`
+	Messages []llm.Message `json:"messages,omitempty"`
+	Usage    llm.Usage     `json:"usage,omitzero"`
+	Steps    int           `json:"steps,omitempty"`   // of a pending turn, so far
+	Results  llm.Parts     `json:"results,omitempty"` // of a pending turn: those that are known
+}
+
+func (r record) encode() []byte {
+	r.Version = version
+	b, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // all of it was validated
+	}
+	return b
+}
+
+// encodeRecord encodes a record of messages that nobody has validated.
+func (r record) tryEncode() ([]byte, error) {
+	r.Version = version
+	b, err := json.Marshal(r)
+	if err != nil {
+		return nil, &llm.Error{Code: llm.ErrInternal, Op: "conversation", Message: "the turn does not encode as JSON", Retryable: new(false), Err: err}
+	}
+	return b, nil
+}
+
+// replay adds up records.
+func replay(records [][]byte) (state, error) {
+	var s state
+	for i, b := range records {
+		var r record
+		if err := json.Unmarshal(b, &r); err != nil {
+			return state{}, unreadable(i, "not JSON of a conversation", err)
+		}
+		if r.Version > version || r.Version < 1 {
+			return state{}, unreadable(i, fmt.Sprintf("format %d, and this program reads up to %d", r.Version, version), nil)
+		}
+		if err := s.apply(r); err != nil {
+			return state{}, unreadable(i, err.Error(), nil)
+		}
+	}
+	return s, nil
+}
+
+// apply adds one record.
+func (s *state) apply(r record) error {
+	switch r.Type {
+	case turnRecord:
+		s.messages = append(s.messages, r.Messages...)
+		s.usage = s.usage.Add(r.Usage)
+		s.pending = nil
+	case pendingRecord:
+		s.pending = &pending{messages: r.Messages, usage: r.Usage, steps: r.Steps, results: make(map[string]*llm.ToolResultPart)}
+		for _, p := range r.Results {
+			if result, ok := p.(*llm.ToolResultPart); ok {
+				s.pending.results[result.CallID] = result
+			}
+		}
+	case dropRecord:
+		s.pending = nil
+	default:
+		return fmt.Errorf("a record of type %q", r.Type)
+	}
+	return nil
+}
+
+func unreadable(i int, why string, err error) error {
+	return &llm.Error{Code: llm.ErrInternal, Op: "conversation", Retryable: new(false), Err: err,
+		Message: fmt.Sprintf("records[%d]: %s", i, why)}
+}
+
+// record is a pending turn as it is stored.
+func (p *pending) record() record {
+	r := record{Type: pendingRecord, Messages: p.messages, Usage: p.usage, Steps: p.steps}
+	for _, part := range p.messages[len(p.messages)-1].Content {
+		if call, ok := part.(*llm.ToolCallPart); ok && p.results[call.ID] != nil {
+			r.Results = append(r.Results, p.results[call.ID])
+		}
+	}
+	return r
+}
