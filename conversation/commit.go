@@ -8,22 +8,27 @@ import (
 
 // commit writes a record and makes it part of the state, or does neither.
 func (c *Conversation) commit(ctx context.Context, r record) error {
-	b, err := r.tryEncode()
-	if err != nil {
-		return err
-	}
 	c.mu.Lock()
 	id, at, owed := c.id, c.at, c.owed
 	c.mu.Unlock()
-	records := append(owed[:len(owed):len(owed)], b)
 	if c.opts.Store != nil {
+		var records [][]byte
+		for _, r := range append(owed[:len(owed):len(owed)], r) {
+			b, err := r.encode()
+			if err != nil {
+				return err
+			}
+			records = append(records, b)
+		}
 		if err := c.opts.Store.Append(ctx, id, at, records...); err != nil {
 			return notStored(ctx, err)
 		}
+		at += len(records)
+		owed = nil
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.at, c.owed = at+len(records), nil
+	c.at, c.owed = at, owed
 	return c.state.apply(r)
 }
 

@@ -20,14 +20,12 @@ type Conversation struct {
 	tools *tool.Set
 	fault error // why it cannot take a turn: of the options
 
-	turn sync.Mutex // see lock
-
-	mu    sync.Mutex // guards what follows; never held while waiting for anything
-	busy  chan struct{}
+	mu    sync.Mutex    // guards what follows; never held while waiting for anything
+	busy  chan struct{} // full while a turn, or a commit, is at work
 	id    string
 	state state
 	at    int      // records that the store has
-	owed  [][]byte // records that it should have: what a fork, or JSON, brought along
+	owed  []record // records that it should have: what a fork, or JSON, brought along
 }
 
 // state is what records add up to.
@@ -120,9 +118,7 @@ func (c *Conversation) Fork() *Conversation {
 	f := &Conversation{model: c.model, opts: c.opts, tools: c.tools, fault: c.fault, id: rand.Text()}
 	f.opts.ID = f.id
 	f.state = state{messages: slices.Clip(s.messages), usage: s.usage}
-	if len(s.messages) > 0 {
-		f.owed = [][]byte{record{Type: turnRecord, Messages: s.messages, Usage: s.usage}.encode()}
-	}
+	f.owed = f.state.records()
 	return f
 }
 

@@ -104,9 +104,6 @@ func Repair(messages []llm.Message) []llm.Message {
 	return out
 }
 
-// unanswered answers the calls of the last message, which will not be run.
-func unanswered(messages []llm.Message) []llm.Message { return Repair(messages) }
-
 // interrupted are results for calls of which nothing is known.
 func interrupted(calls []*llm.ToolCallPart) []llm.Part {
 	var out []llm.Part
@@ -123,10 +120,9 @@ func interrupted(calls []*llm.ToolCallPart) []llm.Part {
 func paired(messages []llm.Message, closed bool) error {
 	var open map[string]bool // calls of the message before
 	at := -1
-	check := func(i int) error {
-		for _, id := range slices.Sorted(maps.Keys(open)) {
-			if open[id] {
-				_ = i
+	check := func() error {
+		for _, unanswered := range open {
+			if unanswered {
 				return invalid(fmt.Sprintf("messages[%d]: a tool call has no result in the message behind it", at))
 			}
 		}
@@ -146,7 +142,7 @@ func paired(messages []llm.Message, closed bool) error {
 			}
 			open[result.CallID] = false
 		}
-		if err := check(i); err != nil {
+		if err := check(); err != nil {
 			return err
 		}
 		open, at = nil, i
@@ -168,7 +164,7 @@ func paired(messages []llm.Message, closed bool) error {
 		}
 	}
 	if closed {
-		return check(len(messages))
+		return check()
 	}
 	return nil
 }

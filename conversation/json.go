@@ -7,23 +7,16 @@ import (
 
 // stored is a conversation as JSON.
 type stored struct {
-	Version int     `json:"v"`
-	ID      string  `json:"id,omitempty"`
-	History record  `json:"history"`
-	Pending *record `json:"pending,omitempty"`
+	Version int      `json:"v"`
+	ID      string   `json:"id,omitempty"`
+	Records []record `json:"records,omitempty"`
 }
 
 // MarshalJSON encodes what is committed, a turn that waits for results included; not the options.
 func (c *Conversation) MarshalJSON() ([]byte, error) {
 	c.mu.Lock()
-	id, s := c.id, c.state
+	out := stored{Version: version, ID: c.id, Records: c.state.records()}
 	c.mu.Unlock()
-	out := stored{Version: version, ID: id, History: record{Version: version, Type: turnRecord, Messages: s.messages, Usage: s.usage}}
-	if s.pending != nil {
-		p := s.pending.record()
-		p.Version = version
-		out.Pending = &p
-	}
 	return json.Marshal(out)
 }
 
@@ -39,21 +32,9 @@ func (c *Conversation) UnmarshalJSON(b []byte) error {
 		return invalid(fmt.Sprintf("a conversation of format %d, and this program reads up to %d", in.Version, version))
 	}
 	var s state
-	records := []record{in.History}
-	if in.Pending != nil {
-		records = append(records, *in.Pending)
-	}
-	var owed [][]byte
-	for _, r := range records {
+	for i, r := range in.Records {
 		if err := s.apply(r); err != nil {
-			return err
-		}
-		if len(r.Messages) > 0 {
-			b, err := r.tryEncode()
-			if err != nil {
-				return err
-			}
-			owed = append(owed, b)
+			return unreadable(i, err.Error(), nil)
 		}
 	}
 	if err := paired(s.messages, true); err != nil {
@@ -61,6 +42,6 @@ func (c *Conversation) UnmarshalJSON(b []byte) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.id, c.state, c.at, c.owed = in.ID, s, 0, owed
+	c.id, c.state, c.at, c.owed = in.ID, s, 0, s.records()
 	return nil
 }

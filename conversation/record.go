@@ -20,7 +20,7 @@ const (
 
 // record is what is written to a store at a time: one JSON object.
 type record struct {
-	Version  int           `json:"v"`
+	Version  int           `json:"v,omitempty"`
 	Type     string        `json:"type"`
 	Messages []llm.Message `json:"messages,omitempty"`
 	Usage    llm.Usage     `json:"usage,omitzero"`
@@ -28,17 +28,7 @@ type record struct {
 	Results  llm.Parts     `json:"results,omitempty"` // of a pending turn: those that are known
 }
 
-func (r record) encode() []byte {
-	r.Version = version
-	b, err := json.Marshal(r)
-	if err != nil {
-		panic(err) // all of it was validated
-	}
-	return b
-}
-
-// encodeRecord encodes a record of messages that nobody has validated.
-func (r record) tryEncode() ([]byte, error) {
+func (r record) encode() ([]byte, error) {
 	r.Version = version
 	b, err := json.Marshal(r)
 	if err != nil {
@@ -101,4 +91,16 @@ func (p *pending) record() record {
 		}
 	}
 	return r
+}
+
+// records are the fewest that add up to a state.
+func (s state) records() []record {
+	var out []record
+	if len(s.messages) > 0 {
+		out = append(out, record{Type: turnRecord, Messages: s.messages, Usage: s.usage})
+	}
+	if s.pending != nil {
+		out = append(out, s.pending.record())
+	}
+	return out
 }

@@ -153,7 +153,7 @@ func (s *loud) emit(ev llm.Event) error {
 
 func (s *loud) ask(ctx context.Context, m llm.Model, req *llm.Request) (*llm.Response, bool, error) {
 	var acc llm.Accumulator
-	begun := false
+	begun, finished := false, false
 	for ev, err := range acc.Tee(m.Stream(ctx, req)) {
 		if err != nil {
 			s.parts += len(acc.Response().Message.Content)
@@ -161,7 +161,7 @@ func (s *loud) ask(ctx context.Context, m llm.Model, req *llm.Request) (*llm.Res
 		}
 		switch ev := ev.(type) {
 		case *llm.Finish:
-			continue
+			finished = true
 		case *llm.UsageUpdate:
 			err = s.emit(&llm.UsageUpdate{Usage: s.before.Add(ev.Usage)})
 		default:
@@ -174,6 +174,9 @@ func (s *loud) ask(ctx context.Context, m llm.Model, req *llm.Request) (*llm.Res
 	}
 	r := acc.Response()
 	s.parts += len(r.Message.Content)
+	if !finished {
+		return r, begun, &llm.Error{Code: llm.ErrIncomplete, Op: "conversation", Message: "the stream ended without a finish"}
+	}
 	return r, begun, nil
 }
 

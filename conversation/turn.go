@@ -221,7 +221,7 @@ func (t *turn) call(ctx context.Context, calls []*llm.ToolCallPart, results map[
 	if ctx.Err() != nil {
 		return false, stopped(ctx)
 	}
-	t.messages = append(t.messages, answer)
+	t.messages = append(t.messages, answer.Clone())
 	return false, t.countFailures(answer, failures)
 }
 
@@ -250,11 +250,14 @@ func (t *turn) answered(ctx context.Context, r *llm.Response) (*llm.Response, er
 		case RedactRefused:
 			messages = []llm.Message{llm.UserText(redactedQuestion), llm.AssistantText(redactedAnswer)}
 		default:
-			messages = unanswered(messages)
+			messages = Repair(messages) // its calls will not be run
 		}
 	}
 	rec := record{Type: turnRecord, Messages: messages, Usage: t.usage}
 	if messages == nil {
+		if t.c.committed().pending == nil {
+			return t.whole(r), nil
+		}
 		rec = record{Type: dropRecord}
 	}
 	if err := t.c.commit(ctx, rec); err != nil {
