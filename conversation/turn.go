@@ -154,7 +154,9 @@ func (t *turn) request(ctx context.Context, overflow bool) (*llm.Request, error)
 		Overflow: overflow,
 	}
 	if o.Trim != nil {
-		if err := o.Trim(ctx, view); err != nil {
+		err := o.Trim(ctx, view)
+		t.usage = t.usage.Add(view.Usage)
+		if err != nil {
 			return nil, err
 		}
 		if err := paired(view.Messages, false); err != nil {

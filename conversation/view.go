@@ -30,6 +30,9 @@ type View struct {
 	// Overflow says that the model has refused this view as too long, so that it must shrink.
 	Overflow bool
 
+	// Usage is what the function itself spent, by asking a model. It becomes part of the turn's.
+	Usage llm.Usage
+
 	// Warnings are added to those of the response: say what was left out.
 	Warnings []llm.Warning
 }
