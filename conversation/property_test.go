@@ -162,7 +162,6 @@ type player struct {
 	cancel context.CancelFunc
 	opts   conversation.Options
 	c      *conversation.Conversation
-	known  []llm.Message // what was committed for certain
 	ids    int
 }
 
