@@ -26,7 +26,7 @@ func main() {
 	n := flag.Int("n", 0, "how many calls to make, with trouble in the middle; 0 = one of each kind")
 	rate := flag.Float64("rate", 5, "with -n: how many calls begin in a second")
 	flag.Parse()
-	if flag.NArg() > 0 || *n < 0 || !(*rate > 0) {
+	if flag.NArg() > 0 || *n < 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -47,6 +47,9 @@ func main() {
 // run makes the calls. Telemetry that goes nowhere else is written to out, and what came of
 // the calls to log.
 func run(ctx context.Context, out, log io.Writer, n int, rate float64) (err error) {
+	if !(rate >= 0.001 && rate <= 1e6) {
+		return fmt.Errorf("-rate %v: want 0.001 to 1,000,000 calls a second", rate)
+	}
 	shutdown, err := setUp(ctx, out)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -221,6 +222,15 @@ func TestNoReceiver(t *testing.T) {
 	environment(t, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": r.URL, "OTEL_EXPORTER_OTLP_TIMEOUT": "500"})
 	if err := run(t.Context(), io.Discard, io.Discard, 1, 1000); err == nil {
 		t.Error("no error")
+	}
+}
+
+// A rate that no ticker can have is an error.
+func TestRate(t *testing.T) {
+	for _, rate := range []float64{0, -1, 1e10, 1e-12, math.NaN(), math.Inf(1)} {
+		if err := run(t.Context(), io.Discard, io.Discard, 1, rate); err == nil || !strings.Contains(err.Error(), "-rate") {
+			t.Errorf("rate %v: %v", rate, err)
+		}
 	}
 }
 

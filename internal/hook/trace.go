@@ -20,8 +20,8 @@ type Tracer interface {
 	BeginAgent(ctx context.Context, a Agent) (_ context.Context, end func(response any, err error))
 }
 
-// Tool is the call of a tool. Arguments are content: a tracer shows them only where it is
-// asked to.
+// Tool is the call of a tool that there is: what else a model calls for is text of its own,
+// and shall name no span. Arguments are content: a tracer shows them only where it is asked to.
 type Tool struct {
 	Name        string
 	Description string

@@ -3,7 +3,9 @@ package tracing
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/attribute"
 
@@ -14,7 +16,7 @@ import (
 // identity says what is done, and with which model.
 func identity(operation string, info llm.Info) []attribute.KeyValue {
 	attrs := []attribute.KeyValue{keyOperation.String(operation), keyProvider.String(info.Provider)}
-	return appendString(attrs, keyRequestModel, info.Model)
+	return valid(appendString(attrs, keyRequestModel, info.Model))
 }
 
 // requestAttributes says what is asked for.
@@ -26,7 +28,7 @@ func (c *call) requestAttributes() []attribute.KeyValue {
 	if id, ok := c.ctx.Value(conversationKey{}).(string); ok {
 		attrs = append(attrs, keyConversationID.String(id))
 	}
-	return appendSettings(attrs, c.req)
+	return valid(appendSettings(attrs, c.req))
 }
 
 // conversationKey is the key of the conversation's id in the context of an agent's turn.
@@ -105,7 +107,7 @@ func known(u llm.Usage) bool {
 // reported says whether a count of tokens is known: where not all of the usage was reported,
 // zero means that this part was not.
 func reported(tokens int, u llm.Usage) bool {
-	return tokens > 0 || known(u) && !u.Estimated
+	return tokens > 0 || tokens == 0 && known(u) && !u.Estimated
 }
 
 // appendUsage adds what is known of the usage.
@@ -139,7 +141,7 @@ func eventAttributes(ev hook.Event) []attribute.KeyValue {
 		attrs = append(attrs, keyErrorType.String(errorType(llm.Code(ev.Code))))
 	}
 	attrs = appendString(attrs, keyProvider, ev.Provider)
-	return appendString(attrs, keyRequestModel, ev.Model)
+	return valid(appendString(attrs, keyRequestModel, ev.Model))
 }
 
 // errorType is the code of an error. A code that package llm does not have may be any text,
@@ -169,6 +171,30 @@ func looksLikeID(id string) bool {
 	}
 	return digit && len(id) <= 64
 }
+
+// valid replaces in place what is not UTF-8: for one such text, an exporter of OTLP drops
+// the spans of a whole batch, and all metrics from then on.
+func valid(attrs []attribute.KeyValue) []attribute.KeyValue {
+	for i, a := range attrs {
+		switch a.Value.Type() {
+		case attribute.STRING:
+			if text := a.Value.AsString(); !utf8.ValidString(text) {
+				attrs[i] = a.Key.String(validText(text))
+			}
+		case attribute.STRINGSLICE:
+			texts := a.Value.AsStringSlice()
+			if slices.ContainsFunc(texts, func(text string) bool { return !utf8.ValidString(text) }) {
+				for k, text := range texts {
+					texts[k] = validText(text)
+				}
+				attrs[i] = a.Key.StringSlice(texts)
+			}
+		}
+	}
+	return attrs
+}
+
+func validText(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 func appendString(attrs []attribute.KeyValue, key attribute.Key, v string) []attribute.KeyValue {
 	if v == "" {

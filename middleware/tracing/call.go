@@ -87,22 +87,38 @@ func generated(resp *llm.Response, err error) outcome {
 	}
 }
 
-// end ends the span and then records the metrics, which do not depend on sampling.
+// end ends the span and then records the metrics, which do not depend on sampling. What is
+// known without the functions of the options comes first: should one of them panic, it is
+// not lost.
 func (c *call) end(o outcome) {
 	took := time.Since(c.began)
 	asked := c.askedAtLast(o.served)
 	cost, priced := 0.0, false
-	func() {
-		defer c.span.End() // whatever the functions of the options do
-		if c.Cost != nil && known(o.usage) {
-			cost, priced = c.price(asked, o)
-		}
+	var attrs []attribute.KeyValue
+	defer func() {
 		if c.recording {
-			c.describe(asked, o, cost, priced)
+			c.span.SetAttributes(valid(attrs)...)
+		}
+		c.span.End()
+		if c.measuring {
+			c.metrics.record(c.ctx, asked, o, took, cost, priced)
 		}
 	}()
-	if c.measuring {
-		c.metrics.record(c.ctx, asked, o, took, cost, priced)
+	if c.recording {
+		attrs = c.describe(asked, o)
+	}
+	if c.Cost != nil && known(o.usage) {
+		if cost, priced = c.price(asked, o); priced {
+			attrs = append(attrs, keyCost.Float64(cost))
+		}
+	}
+	if !c.recording {
+		return
+	}
+	attrs = append(attrs, c.optionAttributes(asked.Provider)...)
+	if c.CaptureContent {
+		attrs = append(attrs, c.inputContent(c.req)...)
+		attrs = append(attrs, c.outputContent(o)...)
 	}
 }
 
@@ -139,12 +155,9 @@ func (c *call) price(asked llm.Info, o outcome) (usd float64, known bool) {
 // maxCost keeps infinities out of the sums.
 const maxCost = 1e12
 
-// describe says on the span how the call ended.
-func (c *call) describe(asked llm.Info, o outcome, cost float64, priced bool) {
+// describe says how the call ended: on the span its name and status, and the attributes.
+func (c *call) describe(asked llm.Info, o outcome) []attribute.KeyValue {
 	attrs := c.responseAttributes(asked, o)
-	if priced {
-		attrs = append(attrs, keyCost.Float64(cost))
-	}
 	if asked.Model != c.info.Model {
 		c.span.SetName(spanName(opChat, asked.Model))
 		attrs = append(attrs, keyRequestModel.String(asked.Model), keyPrimaryModel.String(c.info.Model))
@@ -152,13 +165,8 @@ func (c *call) describe(asked llm.Info, o outcome, cost float64, priced bool) {
 	if asked.Provider != c.info.Provider {
 		attrs = append(attrs, keyProvider.String(asked.Provider))
 	}
-	attrs = append(attrs, c.optionAttributes(asked.Provider)...)
-	if c.CaptureContent {
-		attrs = append(attrs, c.inputContent(c.req)...)
-		attrs = append(attrs, c.outputContent(o)...)
-	}
 	fail(c.span, o.err)
-	c.span.SetAttributes(attrs...)
+	return attrs
 }
 
 // fail marks a span as failed, by the code of the error alone: its message may say more than

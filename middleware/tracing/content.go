@@ -116,7 +116,8 @@ func finishReason(o outcome) string {
 		}
 		return "incomplete" // the loop was left
 	}
-	return string(o.stop)
+	const longest = 64 // since nothing else bounds a word of a backend's own
+	return cutText(string(o.stop), longest)
 }
 
 // parts are the parts of a message; cache points are none.

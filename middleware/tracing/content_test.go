@@ -162,6 +162,22 @@ func TestFinishReasons(t *testing.T) {
 	}
 }
 
+// TestBoundFinishReason checks that not even a backend's own word breaks the bound.
+func TestBoundFinishReason(t *testing.T) {
+	r := response()
+	r.StopReason = llm.StopReason(strings.Repeat("s", 1000))
+	tm := newTelemetry(t)
+	m := tm.wrap(answers(nil, r), &tracing.Options{CaptureContent: true, MaxContentBytes: 256})
+	if _, err := m.Generate(t.Context(), ask()); err != nil {
+		t.Fatal(err)
+	}
+	got := attributes(tm.span().Attributes)
+	content(t, got)
+	if text := got["gen_ai.output.messages"].(string); len(text) > 256 {
+		t.Errorf("%d bytes: %s", len(text), text)
+	}
+}
+
 // TestCapturePartial checks what is captured of answers that broke off.
 func TestCapturePartial(t *testing.T) {
 	next := fake.New(fake.Text("Cold, and it will").Chunk(4).CutAfter(2), fake.Text("Cold, and it will").Chunk(4).CutAfter(2),
@@ -298,6 +314,21 @@ func TestEnvironment(t *testing.T) {
 		}
 		if got := len(content(t, attributes(tm.span().Attributes))) > 0; got != want {
 			t.Errorf("%q: content is captured: %v", value, got)
+		}
+	}
+}
+
+// TestEnvironmentIgnored checks that the program can have the last word.
+func TestEnvironmentIgnored(t *testing.T) {
+	t.Setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "true")
+	for _, capture := range []bool{false, true} {
+		tm := newTelemetry(t)
+		m := tm.wrap(answers(nil, response()), &tracing.Options{CaptureContent: capture, IgnoreEnvironment: true})
+		if _, err := m.Generate(t.Context(), ask()); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(content(t, attributes(tm.span().Attributes))) > 0; got != capture {
+			t.Errorf("CaptureContent %v: content is captured: %v", capture, got)
 		}
 	}
 }

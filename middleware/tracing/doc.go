@@ -74,8 +74,9 @@
 // # Content
 //
 // Prompts and answers are not recorded, unless [Options.CaptureContent] or the environment
-// variable OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT asks for them. Then spans that
-// are recorded get, as JSON text of the conventions' schemas:
+// variable OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT asks for them; with
+// [Options.IgnoreEnvironment] the variable has no say. Then spans that are recorded get, as
+// JSON text of the conventions' schemas:
 //
 //	gen_ai.system_instructions, gen_ai.input.messages, gen_ai.output.messages
 //	gen_ai.tool.definitions                    type and name of each tool
@@ -83,11 +84,16 @@
 //
 // [Options.Redact] sees each text first, and [Options.MaxContentBytes] bounds each attribute.
 // Media are shown by their URI, or by a hash of their bytes: sha256:…; blocks of one provider
-// by their kind. Signatures and encrypted reasoning are not shown.
+// by their kind. A URI is shown with its query, which may hold a signature that admits to the
+// medium. Signatures of reasoning and encrypted reasoning are not shown.
+//
+// Text that is not UTF-8 is mended in every attribute, with U+FFFD: exporters of OTLP refuse
+// whole batches for it.
 //
 // # Cost of tracing
 //
-// Where no span is recorded and no meter is enabled, as with the no-op providers, calls pass
-// with one allocation, and events of streams are not looked at. Else events cost no
-// allocation; with meters each chunk reads the clock, and its record is made at the end.
+// Where no span is recorded and no meter is enabled, calls pass with the allocations that a
+// span costs in OpenTelemetry: one with the no-op providers, three where none was set; and
+// events of streams are not looked at. Else events cost no allocation; with meters each chunk
+// reads the clock, and its record is made at the end.
 package tracing

@@ -109,7 +109,7 @@ func (m *metrics) setsFor(key setKey) *sets {
 	}
 	attrs := identity(opChat, key.asked)
 	attrs = appendString(attrs, keyResponseModel, key.served)
-	attrs = appendString(attrs, keyErrorType, key.errorType)
+	attrs = valid(appendString(attrs, keyErrorType, key.errorType))
 	option := func(more ...attribute.KeyValue) []metric.RecordOption {
 		set := attribute.NewSet(append(more, attrs...)...)
 		return []metric.RecordOption{metric.WithAttributeSet(set)}

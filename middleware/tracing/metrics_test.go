@@ -74,6 +74,7 @@ func TestTokens(t *testing.T) {
 		{"a tier and no tokens", llm.Usage{ServiceTier: "flex"}, nil, nil},
 		{"no output", llm.Usage{InputTokens: 100}, 100.0, 0.0},
 		{"output not reported", llm.Usage{InputTokens: 100, Estimated: true}, 100.0, nil},
+		{"counts that cannot be", llm.Usage{InputTokens: -7, OutputTokens: 20}, nil, 20.0},
 		{"both estimated", llm.Usage{InputTokens: 100, OutputTokens: 7, Estimated: true}, 100.0, 7.0},
 	}
 	for _, c := range cases {

@@ -91,5 +91,5 @@ func spanName(operation, object string) string {
 	if object == "" {
 		return operation
 	}
-	return operation + " " + object
+	return operation + " " + validText(object)
 }

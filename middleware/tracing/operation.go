@@ -16,12 +16,12 @@ var _ hook.Tracer = (*model)(nil)
 func (m *model) BeginTool(ctx context.Context, tool hook.Tool) (context.Context, func(result any, err error)) {
 	t := m.tracing
 	ctx, span := t.tracer.Start(ctx, spanName(opExecuteTool, tool.Name), trace.WithSpanKind(trace.SpanKindInternal),
-		trace.WithAttributes(keyOperation.String(opExecuteTool), keyToolName.String(tool.Name)))
+		trace.WithAttributes(valid([]attribute.KeyValue{keyOperation.String(opExecuteTool), keyToolName.String(tool.Name)})...))
 	if span.IsRecording() {
 		attrs := []attribute.KeyValue{keyToolType.String(toolTypeFunction)}
 		attrs = appendString(attrs, keyToolDescription, tool.Description)
 		attrs = appendString(attrs, keyToolCallID, tool.CallID)
-		span.SetAttributes(attrs...)
+		span.SetAttributes(valid(attrs)...)
 	}
 	return ctx, func(result any, err error) {
 		defer span.End()
@@ -61,7 +61,7 @@ func (m *model) BeginAgent(ctx context.Context, agent hook.Agent) (context.Conte
 		attrs = appendString(attrs, keyAgentDescription, agent.Description)
 		attrs = appendString(attrs, keyAgentVersion, agent.Version)
 		attrs = appendString(attrs, keyConversationID, agent.Conversation)
-		span.SetAttributes(appendSettings(attrs, req)...)
+		span.SetAttributes(valid(appendSettings(attrs, req))...)
 	}
 	return withConversation(ctx, agent.Conversation), func(response any, err error) {
 		defer span.End()
@@ -71,12 +71,10 @@ func (m *model) BeginAgent(ctx context.Context, agent hook.Agent) (context.Conte
 		fail(span, err)
 		resp, _ := response.(*llm.Response)
 		o := generated(resp, err)
-		attrs := appendFinish(nil, o.stop)
-		attrs = appendUsage(attrs, o.usage)
+		span.SetAttributes(valid(appendUsage(appendFinish(nil, o.stop), o.usage))...)
 		if t.CaptureContent {
-			attrs = append(attrs, t.inputContent(req)...)
-			attrs = append(attrs, t.outputContent(o)...)
+			span.SetAttributes(t.inputContent(req)...)
+			span.SetAttributes(t.outputContent(o)...)
 		}
-		span.SetAttributes(attrs...)
 	}
 }

@@ -17,7 +17,8 @@ import (
 
 // Options configures [New], which copies it. Nil or zero means the defaults. The functions
 // are called by the goroutine of the call, several at a time, when the call has ended; a
-// panic of theirs reaches the caller, after the span has ended.
+// panic of theirs reaches the caller, after the span has ended and what is known without
+// them is recorded.
 type Options struct {
 	// TracerProvider makes the spans. Nil: the global one of package otel. It is looked up
 	// by New, and follows a global one that is set later.
@@ -31,6 +32,10 @@ type Options struct {
 	// variable OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT, which New reads, turns it
 	// on as well: "true", "span_only" or "span_and_event".
 	CaptureContent bool
+
+	// IgnoreEnvironment leaves that variable unread, so that CaptureContent alone decides:
+	// where it is off too, nobody who starts the process can turn content on.
+	IgnoreEnvironment bool
 
 	// Redact changes each text of captured content before it is shown: texts, reasoning,
 	// the URIs of media, the names of documents and, as JSON text, the arguments and results
@@ -85,7 +90,7 @@ func New(opts *Options) llm.Middleware {
 	default:
 		o.MaxContentBytes = max(n, leastContentBytes)
 	}
-	o.CaptureContent = o.CaptureContent || capturedByEnvironment()
+	o.CaptureContent = o.CaptureContent || !o.IgnoreEnvironment && capturedByEnvironment()
 	o.Metadata = slices.Clone(o.Metadata)
 	t := &tracing{
 		Options: o,

@@ -103,20 +103,20 @@ func (s *stream) tick() {
 // end ends the span of the stream, and records its metrics.
 func (s *stream) end() {
 	o := outcome{err: s.err, usage: s.usage}
+	o.usage.Estimated = true
 	if f := s.finish; f != nil {
 		o.stop, o.usage, o.requestID = f.StopReason, f.Usage, f.RequestID
 		o.served = llm.Info{Provider: f.Provider, Model: f.Model}
-	} else {
-		o.usage.Estimated = true
-		switch {
-		case s.err != nil:
-		case s.at == inLoop:
-			o.abandoned = true
-		case s.at == inModel:
-			o.err = llm.ErrInternal
-		default:
-			o.err = llm.ErrIncomplete // law 4
-		}
+	}
+	switch {
+	case s.err != nil:
+	case s.at == inModel:
+		o.err = llm.ErrInternal
+	case s.finish != nil:
+	case s.at == inLoop:
+		o.abandoned = true
+	default:
+		o.err = llm.ErrIncomplete // law 4
 	}
 	if !s.first.IsZero() {
 		o.chunked, o.first = true, s.first.Sub(s.began)

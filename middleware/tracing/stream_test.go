@@ -102,6 +102,12 @@ func TestEndings(t *testing.T) {
 					panic("mine")
 				}
 			}},
+		{name: "panic in the model after its answer", err: "internal", finish: []string{"end_turn"},
+			model: func(_ context.Context, _ *llm.Request, yield func(llm.Event, error) bool) {
+				if yield(&llm.Finish{StopReason: llm.StopEndTurn}, nil) {
+					panic("mine")
+				}
+			}},
 		{name: "nil events", err: "incomplete",
 			model: func(_ context.Context, _ *llm.Request, yield func(llm.Event, error) bool) {
 				for _, ev := range []llm.Event{nil, (*llm.Finish)(nil), (*llm.UsageUpdate)(nil), (*llm.PartStart)(nil), (*llm.ProviderDelta)(nil)} {
