@@ -118,27 +118,30 @@
 //
 // # Guard
 //
-// Two things a backend tests itself. One is that it asks [llm.MaySend] before it
-// sends: [llm.ForbidSend] holds for the rest of the process, so no case can call it.
-// Run the test again in a process of its own, as TestForbidSend in package bedrock
-// does:
+// A backend asks [llm.MaySend] before it sends, so that [llm.ForbidSend] in TestMain
+// keeps tests from reaching a paid service. The ban holds for the rest of a process,
+// so no case of Run can try it: [RunGuard] runs the test that calls it once more, in a
+// process of its own.
 //
-//	func TestForbidSend(t *testing.T) {
-//		if os.Getenv("ACME_FORBID") == "" {
-//			cmd := exec.Command(os.Args[0], "-test.run=^TestForbidSend$")
-//			cmd.Env = append(os.Environ(), "ACME_FORBID=1")
-//			if out, err := cmd.CombinedOutput(); err != nil {
-//				t.Errorf("%v\n%s", err, out)
-//			}
-//			return
-//		}
-//		llm.ForbidSend()
-//		// Generate, Stream and CountTokens fail with llm.ErrRejected, and nothing
-//		// arrives at the server.
+//	func TestGuard(t *testing.T) {
+//		llmtest.RunGuard(t, llmtest.Harness{
+//			New: func(t *testing.T, s llmtest.Script) llm.Model {
+//				server := acmetest.NewServer(s.Model())
+//				t.Cleanup(server.Close)
+//				return acme.New(http.DefaultClient, server.URL, "model-1")
+//			},
+//		})
 //	}
 //
-// The other is that usage which the provider did not report is marked as estimated,
-// with a warning: a script has no usage that every server would leave out.
+// A client that cannot leave the machine, such as that of package bedrocktest, is
+// exempt from the ban; so that test needs another client. What must hold is: Generate,
+// Stream and CountTokens fail with [llm.ErrRejected] in an [*llm.Error], nothing
+// arrives, and a model that the allow list names sends again.
+//
+// # What the suite cannot see
+//
+// A backend tests itself that usage which the provider did not report is marked as
+// estimated, with a warning: a script has no usage that every server would leave out.
 //
 // # Adding a case
 //

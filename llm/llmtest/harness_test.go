@@ -108,7 +108,7 @@ func TestCasesAreDescribed(t *testing.T) {
 
 // Each capability can be lacked to some effect, and each that a case needs exists.
 func TestCapabilitiesAreNeeded(t *testing.T) {
-	needed := map[Capability]bool{GeneratePartial: true, GenerateMalformedArguments: true, ProviderBlocksBack: true}
+	needed := map[Capability]bool{GeneratePartial: true, GenerateMalformedArguments: true, ProviderBlocksBack: true, RemoteCount: true}
 	for _, c := range slices.Concat(laws(), middlewareCases()) {
 		for _, n := range c.needs {
 			needed[n] = true
