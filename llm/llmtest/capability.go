@@ -2,6 +2,7 @@ package llmtest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -231,3 +232,6 @@ func (l lacks) missing(needs []Capability) string {
 	}
 	return ""
 }
+
+// names are the capabilities that are lacking, in order.
+func (l lacks) names() []Capability { return slices.Sorted(maps.Keys(l)) }

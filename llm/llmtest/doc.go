@@ -2,9 +2,10 @@
 // and every middleware runs it in its own tests.
 //
 // A case is a subtest that is named after its law, such as law05/break. One that
-// fails prints what the law says, why it matters and where to look. At the end the
-// number of cases that ran is logged, with the reason of each that did not: look at
-// it with go test -v, since a suite that runs nothing passes too.
+// fails prints what the law says, why it matters and where to look. At the end a report
+// is logged: how many cases of each law passed, failed and were skipped, why, and what
+// is declared as lacking. Look at it with go test -v, since a suite that runs nothing
+// passes too.
 //
 // # Backends
 //
@@ -69,6 +70,11 @@
 // [Harness.Lacks], never found out by trying, so that a feature which breaks is a
 // failure and not a skip. Each [Capability] has a sentence that is printed with each
 // case that is skipped; [Capability.Because] adds the reason.
+//
+// A lack that is none would keep cases from running. So after the cases the model is
+// asked for what its answers and errors are said to lack, and the report lists what
+// came through whole, on both ways. That is no failure: the test's server may have what
+// the provider has not.
 //
 // The capabilities of a request are checked even where they are lacked. By law 7 a
 // model refuses with [llm.ErrUnsupported] what would change the meaning of the
