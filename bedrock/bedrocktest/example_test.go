@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 
@@ -59,6 +60,26 @@ func ExampleNewServer() {
 	// Output:
 	// Pieces of eight!
 	// end_turn 8
+}
+
+// Code that makes its own client from an aws.Config gets the server's address by it.
+func ExampleNewServer_config() {
+	server := bedrocktest.NewServer(parrot{}, nil)
+	defer server.Close()
+	cfg := aws.Config{
+		Region:       "us-east-1",
+		BaseEndpoint: aws.String(server.URL),
+		Credentials:  credentials.NewStaticCredentialsProvider("any", "any", ""),
+	}
+
+	model := bedrock.NewFromConfig(cfg, "amazon.nova-lite-v1:0", nil)
+	resp, err := model.Generate(context.Background(), &llm.Request{Messages: []llm.Message{llm.UserText("Pieces of eight!")}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(resp.Text())
+	// Output: Pieces of eight!
 }
 
 func ExampleServer_Requests() {
