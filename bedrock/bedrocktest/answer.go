@@ -16,6 +16,7 @@ type answer struct {
 
 	status int    // of a body that is held back for its length
 	held   []byte // that body
+	log    *entry // where it is recorded
 	sent   int    // bytes of the body so far
 	over   bool   // nothing more is sent
 	abort  bool   // the connection is to break off
@@ -39,6 +40,7 @@ func (a *answer) begin(status int, contentType string, length int) {
 		switch a.fault.Ending {
 		case EndLength:
 			a.status = status
+			a.log.begin(status, h)
 			return
 		case EndShort:
 			length = max(length, *at+1)
@@ -54,6 +56,7 @@ func (a *answer) begin(status int, contentType string, length int) {
 	if length >= 0 {
 		h.Set("Content-Length", strconv.Itoa(length))
 	}
+	a.log.begin(status, h)
 	a.w.WriteHeader(status)
 	connOf(a.r).given.Add(1)
 }
@@ -87,6 +90,7 @@ func (a *answer) write(p []byte) error {
 
 func (a *answer) send(p []byte) {
 	a.sent += len(p)
+	a.log.write(p)
 	if a.status != 0 {
 		a.held = append(a.held, p...)
 		return
@@ -94,6 +98,7 @@ func (a *answer) send(p []byte) {
 	n, err := a.w.Write(p)
 	if err != nil {
 		a.over = true // the client has left
+		a.log.breakOff()
 	}
 	connOf(a.r).given.Add(int64(n))
 }
@@ -103,6 +108,11 @@ func (a *answer) flush() {
 	if a.status == 0 {
 		_ = http.NewResponseController(a.w).Flush() // where it fails, so will the next write
 	}
+}
+
+// cut ends the body here.
+func (a *answer) cut() {
+	a.fault.CutAt, a.over = new(a.sent), true
 }
 
 // stall waits until the client leaves or the server closes.
@@ -120,6 +130,7 @@ func (a *answer) end() {
 	}
 	if a.abort {
 		a.flush()
+		a.log.breakOff()
 		panic(http.ErrAbortHandler)
 	}
 	if a.fault.CutAt == nil {
@@ -132,7 +143,8 @@ func (a *answer) end() {
 // breakOff ends the connection after a cut.
 func (a *answer) breakOff(ctx context.Context, c *conn, http1 bool) {
 	c.settle(ctx)
-	switch ending := a.fault.Ending; {
+	ending := a.fault.Ending
+	switch {
 	case ending == EndLength:
 		a.w.Header().Set("Content-Length", strconv.Itoa(len(a.held)))
 		a.w.WriteHeader(a.status)
@@ -140,6 +152,9 @@ func (a *answer) breakOff(ctx context.Context, c *conn, http1 bool) {
 		return
 	case ending == EndClean, ending == EndUnframed && http1, ending == EndShort && !http1:
 		return // the HTTP server does the rest
+	}
+	a.log.breakOff()
+	switch {
 	case ending == EndAbort, ending == EndShort:
 	case ending == EndReset:
 		c.reset(ctx)

@@ -15,8 +15,39 @@
 //	defer server.Close()
 //	out, err := server.Client().Converse(ctx, &bedrockruntime.ConverseInput{…})
 //
-// [Server.Requests] returns what was received, in neutral terms; [Server.Wire] shows
-// headers and bodies, and so what only Bedrock has a word for.
+// A backend of Parley's own is tested the same way:
+//
+//	model := bedrock.New(server.Client(), "amazon.nova-lite-v1:0", nil)
+//
+// Code that makes its own client from an aws.Config is given the server's address and
+// any credentials:
+//
+//	cfg.BaseEndpoint = aws.String(server.URL)
+//	cfg.Credentials = credentials.NewStaticCredentialsProvider("any", "any", "")
+//
+// Programs in other languages talk to examples/localbedrock, which is this server as
+// a command; recipes for their SDKs are beside it.
+//
+// # What was sent
+//
+// [Server.Requests] returns what was received, in neutral terms, and [Server.Last] the
+// last of it. [Server.AssertRequests] fails a test that made other calls than it says,
+// or in another order; retries are calls too:
+//
+//	server.AssertRequests(t, "ConverseStream amazon.nova-lite-v1:0", "ConverseStream amazon.nova-lite-v1:0")
+//	if got := server.Last(t).MaxTokens; got != 100 { … }
+//
+// # Wire traffic
+//
+// [Server.Wire] shows headers and bodies, and so what only Bedrock has a word for, and
+// the bytes of each answer, as far as they were sent. [Wire.String] is an exchange as a
+// text to read, with the events of a stream decoded and secrets redacted; its headers
+// are those that stay the same from run to run, so that it can be a golden file.
+// [Options].Record writes all exchanges so, as they end:
+//
+//	file, err := os.Create("traffic.txt")
+//	…
+//	server := bedrocktest.NewServer(model, &bedrocktest.Options{Record: file})
 //
 // # What the model gets and gives
 //
@@ -52,18 +83,19 @@
 //
 // # Faults
 //
-// [Options].Fault is asked once for every request what shall go wrong with it:
+// [Options].Fault is asked once for every request what shall go wrong with it. [Faults]
+// is a list by number: throttle twice, cut the third answer after three events, and
+// then be well:
 //
-//	Fault: func(n int, r *http.Request) *bedrocktest.Fault {
-//		if n < 2 {
-//			return &bedrocktest.Fault{Type: "ThrottlingException", RetryAfter: time.Second}
-//		}
-//		return nil
-//	}
+//	throttle := &bedrocktest.Fault{Type: "ThrottlingException", RetryAfter: time.Second}
+//	Fault: bedrocktest.Faults(throttle, throttle, &bedrocktest.Fault{CutAfter: aws.Int(3)}),
+//
+// [Script] has lists for some operations or models each, and what is any other rule is
+// a function of your own.
 //
 // A [Fault] throttles, fails, delays, stalls, corrupts, breaks a stream off with an
 // exception, puts events or blocks of its own into an answer ([Frame]), and cuts an
-// answer at any byte with any [Ending].
+// answer at any byte, or a stream after any event, with any [Ending].
 //
 // # What it checks
 //

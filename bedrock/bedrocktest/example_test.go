@@ -1,13 +1,15 @@
 package bedrocktest_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
-	"net/http"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 
@@ -60,6 +62,26 @@ func ExampleNewServer() {
 	// end_turn 8
 }
 
+// Code that makes its own client from an aws.Config gets the server's address by it.
+func ExampleNewServer_config() {
+	server := bedrocktest.NewServer(parrot{}, nil)
+	defer server.Close()
+	cfg := aws.Config{
+		Region:       "us-east-1",
+		BaseEndpoint: aws.String(server.URL),
+		Credentials:  credentials.NewStaticCredentialsProvider("any", "any", ""),
+	}
+
+	model := bedrock.NewFromConfig(cfg, "amazon.nova-lite-v1:0", nil)
+	resp, err := model.Generate(context.Background(), &llm.Request{Messages: []llm.Message{llm.UserText("Pieces of eight!")}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(resp.Text())
+	// Output: Pieces of eight!
+}
+
 func ExampleServer_Requests() {
 	server := bedrocktest.NewServer(parrot{}, nil)
 	defer server.Close()
@@ -85,45 +107,125 @@ func ExampleServer_Requests() {
 	// {"inferenceConfig":{"maxTokens":100},"messages":[{"content":[{"text":"Pieces of eight!"}],"role":"user"}],"serviceTier":{"type":"flex"}}
 }
 
-// The first request is throttled, and the answer to the second breaks off.
-func ExampleFault() {
+// The first request is throttled, and the answer to the second is cut after three
+// events: messageStart, a delta and the end of its block.
+func ExampleFaults() {
 	server := bedrocktest.NewServer(parrot{}, &bedrocktest.Options{
-		Fault: func(n int, r *http.Request) *bedrocktest.Fault {
-			switch n {
-			case 0:
-				return &bedrocktest.Fault{Type: "ThrottlingException"}
-			case 1:
-				return &bedrocktest.Fault{Exception: "ModelStreamErrorException", After: 2, Message: "The model broke off."}
-			}
-			return nil
-		},
+		Fault: bedrocktest.Faults(
+			&bedrocktest.Fault{Type: "ThrottlingException", RetryAfter: time.Second},
+			&bedrocktest.Fault{CutAfter: aws.Int(3)},
+		),
 	})
 	defer server.Close()
 
+	model := bedrock.New(server.Client(), "amazon.nova-lite-v1:0", nil)
+	req := &llm.Request{Messages: []llm.Message{llm.UserText("Pieces of eight!")}}
 	for range 3 {
-		out, err := server.Client().ConverseStream(context.Background(), &bedrockruntime.ConverseStreamInput{
-			ModelId:  aws.String("amazon.nova-lite-v1:0"),
-			Messages: question,
-		})
-		if throttled, ok := errors.AsType[*types.ThrottlingException](err); ok {
-			fmt.Println("not answered:", throttled.ErrorMessage())
-			continue
-		}
-		stream := out.GetStream()
-		for ev := range stream.Events() {
-			if d, ok := ev.(*types.ConverseStreamOutputMemberContentBlockDelta); ok {
-				fmt.Println(d.Value.Delta.(*types.ContentBlockDeltaMemberText).Value)
-			}
-		}
-		fmt.Println("ended:", stream.Err())
-		stream.Close()
+		resp, err := llm.Collect(model.Stream(context.Background(), req))
+		fmt.Printf("%q %s\n", resp.Text(), llm.CodeOf(err))
 	}
 	// Output:
-	// not answered: Too many requests, please wait before trying again.
-	// Pieces of eight!
-	// ended: ModelStreamErrorException: The model broke off.
-	// Pieces of eight!
-	// ended: <nil>
+	// "" rate limited
+	// "Pieces of eight!" incomplete
+	// "Pieces of eight!"
+}
+
+// One model is always overloaded, and the other fails once: what a fallback is
+// tested with.
+func ExampleScript() {
+	server := bedrocktest.NewServer(parrot{}, &bedrocktest.Options{
+		Fault: bedrocktest.Script(
+			bedrocktest.Rule{ModelID: "amazon.nova-pro-v1:0", Then: &bedrocktest.Fault{Type: "ServiceUnavailableException"}},
+			bedrocktest.Rule{Op: "ConverseStream", Faults: []*bedrocktest.Fault{{Exception: "ModelStreamErrorException", After: 2}}},
+		),
+	})
+	defer server.Close()
+
+	req := &llm.Request{Messages: []llm.Message{llm.UserText("Pieces of eight!")}}
+	for _, id := range []string{"amazon.nova-pro-v1:0", "amazon.nova-lite-v1:0", "amazon.nova-pro-v1:0", "amazon.nova-lite-v1:0"} {
+		_, err := llm.Collect(bedrock.New(server.Client(), id, nil).Stream(context.Background(), req))
+		fmt.Println(id, cmp.Or(llm.CodeOf(err), "answered"))
+	}
+	// Output:
+	// amazon.nova-pro-v1:0 overloaded
+	// amazon.nova-lite-v1:0 internal
+	// amazon.nova-pro-v1:0 overloaded
+	// amazon.nova-lite-v1:0 answered
+}
+
+// What the code under test has sent.
+func ExampleServer_AssertRequests() {
+	t := printing{} // in a test: its *testing.T
+	server := bedrocktest.NewServer(parrot{}, &bedrocktest.Options{
+		Fault: bedrocktest.Faults(&bedrocktest.Fault{Type: "ThrottlingException"}),
+	})
+	defer server.Close()
+
+	model := bedrock.New(server.Client(), "amazon.nova-lite-v1:0", nil)
+	ctx, req := context.Background(), &llm.Request{Messages: []llm.Message{llm.UserText("Pieces of eight!")}, MaxTokens: 100}
+	if _, err := model.Generate(ctx, req); llm.IsRetryable(err) {
+		_, err = model.Generate(ctx, req)
+		fmt.Println("the second attempt:", err)
+	}
+	server.AssertRequests(t, "Converse amazon.nova-lite-v1:0", "Converse amazon.nova-lite-v1:0")
+	fmt.Println(server.Last(t).MaxTokens)
+	server.AssertRequests(t, "ConverseStream")
+	// Output:
+	// the second attempt: <nil>
+	// 100
+	// bedrocktest: 2 requests were received, want 1
+	//   ConverseStream
+	// received:
+	//   Converse amazon.nova-lite-v1:0 (429)
+	//   Converse amazon.nova-lite-v1:0 (200)
+}
+
+// printing stands for a test.
+type printing struct{}
+
+func (printing) Helper()                           {}
+func (printing) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+
+// The wire as a text, to read or to keep as a golden file.
+func ExampleWire_String() {
+	server := bedrocktest.NewServer(parrot{}, &bedrocktest.Options{Fault: bedrocktest.Faults(&bedrocktest.Fault{CutAfter: aws.Int(2)})})
+	defer server.Close()
+
+	model := bedrock.New(server.Client(), "amazon.nova-lite-v1:0", nil)
+	req := &llm.Request{Messages: []llm.Message{llm.UserText("Pieces of eight!")}, MaxTokens: 100}
+	_, err := llm.Collect(model.Stream(context.Background(), req))
+	fmt.Println(llm.CodeOf(err))
+
+	fmt.Print(server.Wire()[0])
+	// Output:
+	// incomplete
+	// # 0 ConverseStream amazon.nova-lite-v1:0
+	// > POST /model/amazon.nova-lite-v1%3A0/converse-stream HTTP/1.1
+	// > Accept-Encoding: identity
+	// > Amz-Sdk-Request: attempt=1; max=1
+	// > Authorization: redacted
+	// > Content-Length: 106
+	// > Content-Type: application/json
+	// {
+	//   "inferenceConfig": {
+	//     "maxTokens": 100
+	//   },
+	//   "messages": [
+	//     {
+	//       "content": [
+	//         {
+	//           "text": "Pieces of eight!"
+	//         }
+	//       ],
+	//       "role": "user"
+	//     }
+	//   ]
+	// }
+	// < 200 OK
+	// < Content-Type: application/vnd.amazon.eventstream
+	// event messageStart {"role":"assistant"}
+	// event contentBlockDelta {"contentBlockIndex":0,"delta":{"text":"Pieces of eight!"}}
+	// < broken off
 }
 
 // Whatever the request calls the model, it is one that takes no temperature.

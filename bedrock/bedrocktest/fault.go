@@ -40,6 +40,12 @@ type Fault struct {
 	CutAt  *int
 	Ending Ending
 
+	// CutAfter and StallAfter are CutAt and StallAt for streams, counted in events
+	// of the answer: messageStart is the first. Fewer events are all sent, and then
+	// cut or stalled. nil = does not; they have no meaning for answers that are not
+	// streams.
+	CutAfter, StallAfter *int
+
 	// StallAt sends nothing more after that many bytes of the body, or at its end,
 	// until the client leaves or the server closes. nil = does not stall.
 	StallAt *int

@@ -18,6 +18,13 @@ type frames struct {
 }
 
 func newFrames(a *answer) *frames {
+	const beyond = 1 << 30 // the bytes of any stream: where it ends is known later
+	if a.fault.CutAfter != nil && a.fault.CutAt == nil {
+		a.fault.CutAt = new(beyond)
+	}
+	if a.fault.StallAfter != nil && a.fault.StallAt == nil {
+		a.fault.StallAt = new(beyond)
+	}
 	a.begin(200, eventStreamType, -1)
 	a.flush()
 	return &frames{a: a, encoder: eventstream.NewEncoder(), insert: a.fault.Insert}
@@ -30,6 +37,14 @@ func (f *frames) event(name string, payload jsonText) error {
 		return err
 	}
 	fault := &f.a.fault
+	switch stall, cut := fault.StallAfter, fault.CutAfter; {
+	case stall != nil && f.events >= *stall:
+		f.a.stall()
+		return errOver
+	case cut != nil && f.events >= *cut:
+		f.a.cut()
+		return errOver
+	}
 	if fault.Exception != "" && f.events >= fault.After {
 		return f.exception(newException(fault.Exception, fault.Message))
 	}

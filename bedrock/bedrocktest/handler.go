@@ -27,10 +27,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // the client left half-way
 	}
 	refused := q.read(&s.opts)
-	n := s.record(Wire{Op: q.op, ModelID: q.id, Path: r.URL.EscapedPath(), Proto: r.Proto,
+	n, log := s.record(Wire{Op: q.op, ModelID: q.id, Method: r.Method, Path: r.URL.EscapedPath(), Proto: r.Proto,
 		Header: r.Header, Body: q.body, Request: q.neutral})
+	defer s.transcribe(log)
 
-	a := &answer{w: w, r: r}
+	a := &answer{w: w, r: r, log: log}
 	if s.opts.Fault != nil {
 		copied := r.WithContext(r.Context())
 		copied.Body = io.NopCloser(bytes.NewReader(q.body))
@@ -39,6 +40,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if !sleep(r.Context(), s.latency()+a.fault.Delay) {
+		log.breakOff()
 		panic(http.ErrAbortHandler)
 	}
 	if e := a.fault.exception(); e != nil {

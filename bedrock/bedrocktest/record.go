@@ -1,26 +1,40 @@
 package bedrocktest
 
 import (
+	"io"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/parley-sdk/parley/llm"
 )
 
-// Wire is one request as it was received. It shows what has no neutral form:
-// guardrails, service tier, additional fields.
+// Wire is one request as it was received, and its answer as it was sent. It shows
+// what has no neutral form: guardrails, service tier, additional fields, events.
 type Wire struct {
+	N       int          // the request's number, from 0
 	Op      string       // "Converse", "ConverseStream" or "CountTokens"; "" for anything else
 	ModelID string       // decoded
-	Path    string       // of the URL, as it was sent
+	Method  string       // of HTTP
+	Path    string       // of the URL, as it was sent, without its query
 	Proto   string       // "HTTP/1.1" or "HTTP/2.0"
 	Header  http.Header  // secrets are replaced by "redacted"
 	Body    []byte       // shared between calls: do not change it
 	Request *llm.Request // its neutral form; nil where it had none
+	Answer  Answer       // what was sent so far
+}
+
+// Answer is what the server sent back, with all that a [Fault] did to it. All that a
+// client has seen of it is there.
+type Answer struct {
+	Status int         // of HTTP; 0 while nothing was sent
+	Header http.Header // as it was when the body began
+	Body   []byte      // as far as it was sent. Shared between calls: do not change it
+	Broken bool        // the connection was broken off, or the client has left it
 }
 
 // secrets are the headers that a record does not show.
-var secrets = []string{"Authorization", "Cookie", "X-Amz-Security-Token"}
+var secrets = []string{"Authorization", "Proxy-Authorization", "Cookie", "X-Amz-Security-Token"}
 
 // Requests returns the requests that were received, in neutral form and in the order
 // of arrival: of all three operations, and also those that a rule, a [Fault] or the
@@ -36,21 +50,23 @@ func (s *Server) Requests() []*llm.Request {
 	return requests
 }
 
-// Wire returns everything that was received, in the order of arrival.
+// Wire returns everything that was received, in the order of arrival, with what was
+// answered so far.
 func (s *Server) Wire() []Wire {
 	s.mu.Lock()
-	wire := slices.Clone(s.wire)
+	entries := slices.Clone(s.wire)
 	s.mu.Unlock()
-	for i := range wire {
-		wire[i].Header = wire[i].Header.Clone()
-		wire[i].Request = wire[i].Request.Clone()
+	var wire []Wire
+	for _, e := range entries {
+		wire = append(wire, e.snapshot())
 	}
 	return wire
 }
 
-// record keeps a request, and returns its number.
-func (s *Server) record(w Wire) int {
-	if !s.opts.Forget {
+// record numbers a request, and keeps it. The entry is nil where nobody wants it.
+func (s *Server) record(w Wire) (int, *entry) {
+	var e *entry
+	if !s.opts.Forget || s.opts.Record != nil {
 		w.Header = w.Header.Clone()
 		for _, name := range secrets {
 			if w.Header.Get(name) != "" {
@@ -58,12 +74,60 @@ func (s *Server) record(w Wire) int {
 			}
 		}
 		w.Request = w.Request.Clone()
+		e = &entry{wire: w}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.opts.Forget {
-		s.wire = append(s.wire, w)
-	}
+	n := s.n
 	s.n++
-	return s.n - 1
+	if e != nil {
+		e.wire.N = n
+	}
+	if !s.opts.Forget {
+		s.wire = append(s.wire, e)
+	}
+	return n, e
 }
+
+// transcribe writes an exchange that has ended to [Options].Record.
+func (s *Server) transcribe(e *entry) {
+	if s.opts.Record == nil {
+		return
+	}
+	text := e.snapshot().String()
+	s.tape.Lock()
+	defer s.tape.Unlock()
+	_, _ = io.WriteString(s.opts.Record, text) // the writer's owner knows what became of it
+}
+
+// entry is an exchange that is being recorded. A nil one records nothing.
+type entry struct {
+	mu   sync.Mutex
+	wire Wire
+}
+
+func (e *entry) snapshot() Wire {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	w := e.wire
+	w.Header, w.Answer.Header = w.Header.Clone(), w.Answer.Header.Clone()
+	w.Request = w.Request.Clone()
+	w.Answer.Body = slices.Clip(w.Answer.Body)
+	return w
+}
+
+func (e *entry) change(f func(a *Answer)) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	f(&e.wire.Answer)
+}
+
+func (e *entry) begin(status int, h http.Header) {
+	e.change(func(a *Answer) { a.Status, a.Header = status, h.Clone() })
+}
+
+func (e *entry) write(p []byte) { e.change(func(a *Answer) { a.Body = append(a.Body, p...) }) }
+func (e *entry) breakOff()      { e.change(func(a *Answer) { a.Broken = true }) }

@@ -25,10 +25,12 @@ type Server struct {
 	cancel context.CancelFunc // ends what is being answered
 	busy   sync.WaitGroup     // the listener's goroutine, connections and requests
 
+	tape sync.Mutex // one exchange at a time goes to Options.Record
+
 	mu     sync.Mutex // guards what follows
 	closed bool
 	n      int // requests so far
-	wire   []Wire
+	wire   []*entry
 }
 
 // NewServer starts a server that answers from the model; nil options are the

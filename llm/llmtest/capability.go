@@ -2,6 +2,7 @@ package llmtest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -109,6 +110,7 @@ const (
 	OwnOptions   Capability = "own_options"   // options of the provider's own type, and of no other
 	ForeignState Capability = "foreign_state" // telling another provider's parts and tools from its own
 	Stalls       Capability = "stalls"        // a stream that stops half-way and goes on later
+	RemoteCount  Capability = "remote_count"  // counting tokens by asking the provider, for RunGuard
 )
 
 // StopReason is the capability to say that a model stopped for this reason. Every
@@ -176,6 +178,7 @@ func sentences() map[Capability]string {
 		RetryAfter:       "the provider does not say how long to wait",
 		StreamRetryAfter: "an error in a stream does not say how long to wait",
 		StreamErrors:     "the wire has no errors within a stream",
+		RemoteCount:      "tokens are counted without sending anything",
 		Stalls:           "the harness plays turns of its own, which cannot stop half-way",
 	}
 	for _, r := range optionalStopReasons() {
@@ -229,3 +232,6 @@ func (l lacks) missing(needs []Capability) string {
 	}
 	return ""
 }
+
+// names are the capabilities that are lacking, in order.
+func (l lacks) names() []Capability { return slices.Sorted(maps.Keys(l)) }

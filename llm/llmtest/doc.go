@@ -2,9 +2,10 @@
 // and every middleware runs it in its own tests.
 //
 // A case is a subtest that is named after its law, such as law05/break. One that
-// fails prints what the law says, why it matters and where to look. At the end the
-// number of cases that ran is logged, with the reason of each that did not: look at
-// it with go test -v, since a suite that runs nothing passes too.
+// fails prints what the law says, why it matters and where to look. At the end a report
+// is logged: how many cases of each law passed, failed and were skipped, why, and what
+// is declared as lacking. Look at it with go test -v, since a suite that runs nothing
+// passes too.
 //
 // # Backends
 //
@@ -70,6 +71,11 @@
 // failure and not a skip. Each [Capability] has a sentence that is printed with each
 // case that is skipped; [Capability.Because] adds the reason.
 //
+// A lack that is none would keep cases from running. So after the cases the model is
+// asked for what its answers and errors are said to lack, and the report lists what
+// came through whole, on both ways. That is no failure: the test's server may have what
+// the provider has not.
+//
 // The capabilities of a request are checked even where they are lacked. By law 7 a
 // model refuses with [llm.ErrUnsupported] what would change the meaning of the
 // request (tools, a forced choice, the output format, media), and says in a
@@ -118,27 +124,30 @@
 //
 // # Guard
 //
-// Two things a backend tests itself. One is that it asks [llm.MaySend] before it
-// sends: [llm.ForbidSend] holds for the rest of the process, so no case can call it.
-// Run the test again in a process of its own, as TestForbidSend in package bedrock
-// does:
+// A backend asks [llm.MaySend] before it sends, so that [llm.ForbidSend] in TestMain
+// keeps tests from reaching a paid service. The ban holds for the rest of a process,
+// so no case of Run can try it: [RunGuard] runs the test that calls it once more, in a
+// process of its own.
 //
-//	func TestForbidSend(t *testing.T) {
-//		if os.Getenv("ACME_FORBID") == "" {
-//			cmd := exec.Command(os.Args[0], "-test.run=^TestForbidSend$")
-//			cmd.Env = append(os.Environ(), "ACME_FORBID=1")
-//			if out, err := cmd.CombinedOutput(); err != nil {
-//				t.Errorf("%v\n%s", err, out)
-//			}
-//			return
-//		}
-//		llm.ForbidSend()
-//		// Generate, Stream and CountTokens fail with llm.ErrRejected, and nothing
-//		// arrives at the server.
+//	func TestGuard(t *testing.T) {
+//		llmtest.RunGuard(t, llmtest.Harness{
+//			New: func(t *testing.T, s llmtest.Script) llm.Model {
+//				server := acmetest.NewServer(s.Model())
+//				t.Cleanup(server.Close)
+//				return acme.New(http.DefaultClient, server.URL, "model-1")
+//			},
+//		})
 //	}
 //
-// The other is that usage which the provider did not report is marked as estimated,
-// with a warning: a script has no usage that every server would leave out.
+// A client that cannot leave the machine, such as that of package bedrocktest, is
+// exempt from the ban; so that test needs another client. What must hold is: Generate,
+// Stream and CountTokens fail with [llm.ErrRejected] in an [*llm.Error], nothing
+// arrives, and a model that the allow list names sends again.
+//
+// # What the suite cannot see
+//
+// A backend tests itself that usage which the provider did not report is marked as
+// estimated, with a warning: a script has no usage that every server would leave out.
 //
 // # Adding a case
 //
@@ -147,5 +156,7 @@
 // they arrive in arrival.go. A case has a name, an explanation of one paragraph, the
 // capabilities it needs and a function. It asks for models with c.model and calls them
 // both ways with ways(). Then break a model on purpose: the mutant files of this
-// package's tests have one for each case, and a test fails where a case has none.
+// package's tests have one for each case, and a test fails where a case has none. The
+// table in laws_test.go says which sentence of which law the case tries, and has the
+// laws word for word as they stand at [llm.Model]; testdata/laws.txt lists it all.
 package llmtest

@@ -28,6 +28,19 @@ func ExampleRun() {
 	_ = TestConformance // go test calls it
 }
 
+// The test of a backend whose client could leave the machine: it asks llm.MaySend.
+func ExampleRunGuard() {
+	TestGuard := func(t *testing.T) {
+		llmtest.RunGuard(t, llmtest.Harness{
+			New: func(t *testing.T, s llmtest.Script) llm.Model {
+				return s.Model() // in a backend's test: the backend, over a server with s.Model() behind it
+			},
+			Lacks: []llmtest.Capability{llmtest.RemoteCount},
+		})
+	}
+	_ = TestGuard // go test calls it
+}
+
 // A middleware's test file.
 func ExampleRunMiddleware() {
 	logging := func(next llm.Model) llm.Model { return next }

@@ -1,9 +1,7 @@
 package llmtest
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,13 +23,14 @@ type Harness struct {
 	Virtual bool
 
 	// Lacks declares what the model cannot do. The cases that need it are skipped,
-	// or check that the model refuses it.
+	// or check that the model refuses it. New is asked for answers that need it all
+	// the same, after the cases: what comes through is no lack, and the report says so.
 	Lacks []Capability
 }
 
 // Run tests that a backend keeps the laws of [llm.Model], one subtest a case. A case
-// that fails prints the law behind it. At the end the number of cases that ran is
-// logged, and why the others did not: look at it with go test -v.
+// that fails prints the law behind it. At the end it logs what ran, what did not and
+// why, and what is declared as lacking: look at it with go test -v.
 //
 // Goroutines are counted, so call it from a test that does not run in parallel with
 // others.
@@ -83,9 +82,9 @@ type suite struct {
 	mw      llm.Middleware // nil in Run
 	clock   time.Duration  // the virtual time that the cases so far have used
 
-	cases, ran int
-	blind      int // of those that ran, how many could not see what arrived
-	skipped    []string
+	cases   int // those that there are
+	results []result
+	carried []Capability // declared as lacking, and yet there
 }
 
 func newSuite(t *testing.T, h Harness) *suite {
@@ -119,25 +118,27 @@ func (s *suite) runAll(t *testing.T, cases []testCase) {
 			}
 		}
 	}
-	s.report(t)
+	if s.mw == nil {
+		s.tryLacks(t)
+	}
+	t.Log(s.report())
 }
 
 // run runs a case as a subtest.
 func (s *suite) run(t *testing.T, tc testCase) {
 	s.cases++
 	t.Run(tc.name, func(t *testing.T) {
-		skip := s.lacks.missing(tc.needs)
+		skip, r := s.lacks.missing(tc.needs), result{name: tc.name}
 		defer func() {
 			switch {
 			case t.Failed():
 				t.Logf("what %s checks: %s", tc.name, tc.explain)
-				s.ran++
+				r.state = stateFailed
 			case skip != "":
-				s.skipped = append(s.skipped, tc.name+": "+skip)
-				t.Skip(skip)
-			default:
-				s.ran++
+				r.state, r.why = stateSkipped, skip
+				defer t.Skip(skip)
 			}
+			s.results = append(s.results, r)
 		}()
 		if skip != "" {
 			return
@@ -145,10 +146,7 @@ func (s *suite) run(t *testing.T, tc testCase) {
 		s.within(t, tc.real, func(t *testing.T) {
 			c := &run{T: t, suite: s}
 			defer func() {
-				skip = c.skip
-				if c.blind {
-					s.blind++
-				}
+				skip, r.blind = c.skip, c.blind
 			}()
 			defer c.caught()
 			tc.run(c)
@@ -179,18 +177,4 @@ func (s *suite) within(t *testing.T, real bool, f func(t *testing.T)) {
 		defer time.Sleep(time.Minute)
 		f(t)
 	})
-}
-
-// report logs what ran and what did not.
-func (s *suite) report(t *testing.T) {
-	t.Helper()
-	var b strings.Builder
-	fmt.Fprintf(&b, "llmtest: of %d cases %d ran and %d were skipped", s.cases, s.ran, len(s.skipped))
-	if s.blind > 0 {
-		fmt.Fprintf(&b, "; %d of those that ran did not see what arrived, since the harness does not play Script.Model()", s.blind)
-	}
-	for _, line := range s.skipped {
-		b.WriteString("\n  " + line)
-	}
-	t.Log(b.String())
 }

@@ -65,23 +65,6 @@ func TestMisuse(t *testing.T) {
 	}
 }
 
-func TestReport(t *testing.T) {
-	s := newSuite(t, Harness{New: playScript, Lacks: []Capability{TopK.Because("the wire is old"), Metadata}})
-	for _, tc := range []testCase{
-		{name: "a", explain: "a", run: func(c *run) {}},
-		{name: "b", explain: "b", needs: []Capability{Tools, TopK}, run: func(c *run) { c.Error("ran") }},
-		{name: "c", explain: "c", needs: []Capability{Metadata}, run: func(c *run) { c.Error("ran") }},
-		{name: "d", explain: "d", run: func(c *run) { c.skipf("no %s", "reason") }},
-		{name: "e", explain: "e", run: func(c *run) { c.seen(new(requestLog)) }},
-	} {
-		s.run(t, tc)
-	}
-	want := []string{"b: lacks top_k: the wire has no top_k (the wire is old)", "c: lacks metadata: the wire has no tags", "d: no reason"}
-	if s.cases != 5 || s.ran != 2 || s.blind != 1 || !slices.Equal(s.skipped, want) {
-		t.Errorf("%d cases, %d ran, %d of them blind, skipped:\n%s", s.cases, s.ran, s.blind, strings.Join(s.skipped, "\n"))
-	}
-}
-
 // Names are unique, and each case says what it is about.
 func TestCasesAreDescribed(t *testing.T) {
 	named := regexp.MustCompile(`^(law(0[1-9]|1[0-2])|errors|answers|middleware)/[a-z0-9]+(-[a-z0-9]+)*$`)
@@ -108,7 +91,7 @@ func TestCasesAreDescribed(t *testing.T) {
 
 // Each capability can be lacked to some effect, and each that a case needs exists.
 func TestCapabilitiesAreNeeded(t *testing.T) {
-	needed := map[Capability]bool{GeneratePartial: true, GenerateMalformedArguments: true, ProviderBlocksBack: true}
+	needed := map[Capability]bool{GeneratePartial: true, GenerateMalformedArguments: true, ProviderBlocksBack: true, RemoteCount: true}
 	for _, c := range slices.Concat(laws(), middlewareCases()) {
 		for _, n := range c.needs {
 			needed[n] = true

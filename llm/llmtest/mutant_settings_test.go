@@ -14,8 +14,13 @@ func settingMutants() []mutant {
 		drop  func(r *llm.Request)
 		fails []string // without "law07/"
 	}{
-		"max-tokens":     {func(r *llm.Request) { r.MaxTokens = 0 }, []string{"max-tokens"}},
-		"temperature":    {func(r *llm.Request) { r.Temperature = nil }, []string{"temperature", "temperature-zero"}},
+		"max-tokens":  {func(r *llm.Request) { r.MaxTokens = 0 }, []string{"max-tokens"}},
+		"temperature": {func(r *llm.Request) { r.Temperature = nil }, []string{"temperature", "temperature-zero"}},
+		"a-temperature": {func(r *llm.Request) {
+			if r.Temperature != nil && *r.Temperature > 0 {
+				r.Temperature = nil
+			}
+		}, []string{"temperature"}},
 		"top-p":          {func(r *llm.Request) { r.TopP = nil }, []string{"top-p"}},
 		"top-k":          {func(r *llm.Request) { r.TopK = nil }, []string{"top-k"}},
 		"stop-sequences": {func(r *llm.Request) { r.StopSequences = nil }, []string{"stop-sequences"}},
@@ -58,6 +63,13 @@ func settingMutants() []mutant {
 			}
 			eachTool(func(t *llm.Tool) { t.Cache = nil })(r)
 		}, []string{"cache-point-in-system", "cache-point-in-message", "cache-point-after-tool"}},
+		"cache-points-in-system":   {func(r *llm.Request) { r.System = slices.DeleteFunc(r.System, isA[*llm.CachePointPart]) }, []string{"cache-point-in-system"}},
+		"cache-points-after-tools": {eachTool(func(t *llm.Tool) { t.Cache = nil }), []string{"cache-point-after-tool"}},
+		"cache-points-in-messages": {func(r *llm.Request) {
+			for i, m := range r.Messages {
+				r.Messages[i].Content = slices.DeleteFunc(m.Content, isA[*llm.CachePointPart])
+			}
+		}, []string{"cache-point-in-message"}},
 		"that-a-tool-failed": {ofParts(func(p llm.Part) llm.Part {
 			if p, ok := p.(*llm.ToolResultPart); ok {
 				p.IsError = false

@@ -171,24 +171,3 @@ func checkMutant(t *testing.T, m mutant, o *outcome) {
 		}
 	}
 }
-
-// Each case that is not skipped on the doubles fails on some mutant.
-func TestEachCaseHasAMutant(t *testing.T) {
-	caught := map[string]bool{}
-	for _, m := range mutants() {
-		for _, name := range m.fails {
-			caught[name] = true
-		}
-	}
-	// The table-driven cases share their code: one of each kind is enough.
-	shared := regexp.MustCompile(`^(law03/[a-z]|errors/(before|midstream)-)`)
-	for _, c := range slices.Concat(laws(), middlewareCases()) {
-		if !caught[c.name] && !shared.MatchString(c.name) && !isFeature(c.name) {
-			t.Errorf("no mutant makes %s fail", c.name)
-		}
-	}
-}
-
-func isFeature(name string) bool {
-	return slices.ContainsFunc(features(), func(f feature) bool { return name == "law07/"+f.name })
-}
