@@ -147,9 +147,9 @@ func (c *call) messages(path string, m object, parts []llm.Part) (all []object) 
 			c.lacks(p.IsError, llm.WarningDropped, path+".is_error", "the wire has no mark for it: the content has to say so")
 			all = append(all, c.messages(path+".content", object{"role": "tool", "tool_call_id": p.CallID, "content": new("")}, p.Content)...)
 		case *llm.ReasoningPart: // servers that show it want it back while tools run, and some refuse it later
-			if m["reasoning_content"] = p.Text; p.Opaque == nil || p.Opaque.Provider != Provider || !calling(parts) {
-				delete(m, "reasoning_content")
-				c.lacks(true, llm.WarningDropped, path, "goes back beside tool calls only, to the provider that it came from")
+			back := p.Opaque != nil && p.Opaque.Provider == Provider && calling(parts)
+			if c.lacks(!back, llm.WarningDropped, path, "goes back beside tool calls only, to the provider that it came from"); back {
+				m["reasoning_content"] = fmt.Sprint(cmp.Or(m["reasoning_content"], any("")), p.Text)
 			}
 		case *llm.CachePointPart:
 			c.lacks(true, llm.WarningDropped, path, "the endpoint caches without being asked")
