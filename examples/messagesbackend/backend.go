@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"io"
 	"iter"
 	"net/http"
 	"strings"
@@ -48,16 +50,37 @@ func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 	return llm.Once(m.events(ctx, req, "stream"))
 }
 
+// CountTokens asks how many tokens the input of a request has, which costs nothing.
+func (m *Model) CountTokens(ctx context.Context, req *llm.Request) (int, error) {
+	c := m.newCall(ctx, "count tokens", nil)
+	resp, err := c.send(req, "/count_tokens", "max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "metadata", "service_tier", "stream")
+	if err != nil {
+		return 0, c.fail(err)
+	}
+	defer resp.Body.Close()
+	var count struct {
+		Input *int `json:"input_tokens"`
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&count); err != nil || count.Input == nil {
+		return 0, c.fail(cmp.Or(err, errors.New("no count")))
+	}
+	return *count.Input, nil
+}
+
 // events makes the call within the caller's loop: nothing is sent before it starts, and
 // no goroutine can outlive it (laws 2 and 5).
 func (m *Model) events(ctx context.Context, req *llm.Request, op string) iter.Seq2[llm.Event, error] {
 	return func(yield func(llm.Event, error) bool) {
-		c := &call{Model: m, ctx: ctx, yield: yield, blocks: map[int]*block{}, failure: llm.Error{Op: op, Provider: Provider, Model: m.model},
-			finish: llm.Finish{Provider: Provider, Model: m.model}}
+		c := m.newCall(ctx, op, yield)
 		if err := cmp.Or(c.run(req), c.over); err != nil && !c.left {
 			yield(nil, c.fail(err)) // the one error, last (law 4)
 		}
 	}
+}
+
+func (m *Model) newCall(ctx context.Context, op string, yield func(llm.Event, error) bool) *call {
+	return &call{Model: m, ctx: ctx, yield: yield, blocks: map[int]*block{}, failure: llm.Error{Op: op, Provider: Provider, Model: m.model},
+		finish: llm.Finish{Provider: Provider, Model: m.model}}
 }
 
 // call is one call. Its state is not in the model, which many use at once.
@@ -82,31 +105,15 @@ func (c *call) emit(ev llm.Event) {
 	}
 }
 
+// run makes the call and reads the stream.
 func (c *call) run(req *llm.Request) error {
-	// What nobody could make sense of is not sent, nor what a test would pay for.
-	if err := cmp.Or(req.Validate(), llm.MaySend(c.Info())); err != nil {
-		return err
-	}
-	options, _, err := llm.OptionsFor[*Options](req)
-	wire := c.encode(req, options)
-	if err := cmp.Or(err, c.failure.Err); err != nil {
-		return err
-	}
-	body, err := json.Marshal(wire)
-	if err != nil {
-		return &llm.Error{Code: llm.ErrInvalidRequest, Message: "the request cannot be written as JSON", Err: err}
-	}
-	resp, err := c.send(body, options)
+	resp, err := c.send(req, "")
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close() // drains nothing: what was not read takes its connection along (law 5)
-	c.note(resp)
-	answer := http.MaxBytesReader(nil, resp.Body, 64<<20) // one without end must not fill the memory
-	if resp.StatusCode != http.StatusOK {
-		return c.refused(answer)
-	}
-	for data, err := range frames(answer) {
+	// One without end must not fill the memory.
+	for data, err := range frames(http.MaxBytesReader(nil, resp.Body, 64<<20)) {
 		if err = cmp.Or(c.ctx.Err(), err); err != nil {
 			return err // no end was said: a cut (law 4)
 		}
@@ -118,8 +125,23 @@ func (c *call) run(req *llm.Request) error {
 	return nil
 }
 
-func (c *call) send(body []byte, options *Options) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(c.ctx, http.MethodPost, c.url, bytes.NewReader(body))
+// send sends a request, without the members that the path does not take. The answer is
+// one that may be read; all others are errors.
+func (c *call) send(req *llm.Request, path string, without ...string) (*http.Response, error) {
+	// What nobody could make sense of is not sent, nor what a test would pay for.
+	if err := cmp.Or(req.Validate(), llm.MaySend(c.Info())); err != nil {
+		return nil, err
+	}
+	options, _, err := llm.OptionsFor[*Options](req)
+	wire := c.encode(req, cmp.Or(options, &Options{}))
+	if err := cmp.Or(err, c.failure.Err); err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(wire.without(without...))
+	if err != nil {
+		return nil, &llm.Error{Code: llm.ErrInvalidRequest, Message: "the request cannot be written as JSON", Err: err}
+	}
+	r, err := http.NewRequestWithContext(c.ctx, http.MethodPost, c.url+path, bytes.NewReader(body))
 	if err != nil || r.URL.Host == "" {
 		return nil, &llm.Error{Code: llm.ErrInvalidRequest, Message: "the base URL is not one: use the form https://host"}
 	}
@@ -135,6 +157,10 @@ func (c *call) send(body []byte, options *Options) (*http.Response, error) {
 	resp, err := c.client.Do(r)
 	if err != nil {
 		return nil, &llm.Error{Code: llm.ErrUnavailable, Message: "no answer from the endpoint", Err: err}
+	}
+	if c.note(resp); resp.StatusCode != http.StatusOK {
+		defer resp.Body.Close()
+		return nil, c.refused(resp.Body)
 	}
 	return resp, nil
 }

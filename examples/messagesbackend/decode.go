@@ -11,6 +11,7 @@ import (
 
 // block is one of the answer that has begun and not ended.
 type block struct {
+	kind   string
 	index  int               // of its part
 	opaque *llm.Opaque       // what goes back with the part
 	held   *llm.ProviderPart // a block of another kind: it is told of when it is whole
@@ -56,7 +57,10 @@ func (c *call) start(index int, raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &body); err != nil {
 		return err
 	}
-	b := &block{index: c.parts}
+	if c.blocks[index] != nil {
+		return errors.New("a block within itself")
+	}
+	b := &block{kind: body.Type, index: c.parts}
 	c.blocks[index] = b
 	mark := &llm.Opaque{Provider: Provider, Model: c.finish.Model} // it says whose it is, to go back there alone
 	attach := func(known ...string) *llm.Opaque {
@@ -106,24 +110,29 @@ func (c *call) delta(index int, raw json.RawMessage) error {
 		return err
 	}
 	switch {
-	case d.Type == "input_json_delta" && b.held != nil:
+	case b.held != nil && d.Type == "input_json_delta":
 		b.input = append(b.input, d.PartialJSON...)
-	case d.Type == "input_json_delta":
-		c.input(b, d.PartialJSON)
-	case d.Type == "text_delta":
-		c.text(b, d.Text)
-	case d.Type == "thinking_delta", d.Type == "signature_delta":
-		c.reason(b, &llm.ReasoningDelta{Text: d.Thinking, Signature: d.Signature})
-	case d.Type == "citations_delta":
-		c.cite(b, d.Citation)
-	default: // nothing is lost in silence (law 7)
+	case b.held != nil || pieces[d.Type] != b.kind: // nothing is lost in silence (law 7)
 		stray := &llm.ProviderDelta{Index: b.index, Provider: Provider, Kind: d.Type, Data: members(raw).without("type").raw()}
 		if b.held != nil {
 			stray.Index = -1 // its part has not begun
 		}
 		c.emit(stray)
+	case d.Type == "text_delta":
+		c.text(b, d.Text)
+	case d.Type == "citations_delta":
+		c.cite(b, d.Citation)
+	case d.Type == "input_json_delta":
+		c.input(b, d.PartialJSON)
+	default:
+		c.reason(b, &llm.ReasoningDelta{Text: d.Thinking, Signature: d.Signature})
 	}
 	return nil
+}
+
+// pieces are the kinds of deltas, and of what blocks they are pieces.
+var pieces = map[string]string{
+	"text_delta": "text", "citations_delta": "text", "input_json_delta": "tool_use", "thinking_delta": "thinking", "signature_delta": "thinking",
 }
 
 func (c *call) text(b *block, text string) {
@@ -160,8 +169,11 @@ func (c *call) stop(index int) error {
 	}
 	delete(c.blocks, index)
 	if b.held != nil {
-		if len(b.input) > 0 {
-			b.held.Data = append(members(b.held.Data).without("input"), member{"input", json.RawMessage(b.input)}).raw()
+		if input := json.RawMessage(b.input); len(input) > 0 {
+			if !json.Valid(input) {
+				input = wrapped(string(input))
+			}
+			b.held.Data = append(members(b.held.Data).without("input"), member{"input", input}).raw()
 		}
 		b.index, b.opaque = c.parts, nil
 		c.parts++

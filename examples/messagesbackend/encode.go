@@ -24,9 +24,6 @@ const defaultMaxTokens = 16_000
 
 // encode writes the request in the words of the wire, and changes nothing in it (law 1).
 func (c *call) encode(req *llm.Request, options *Options) object {
-	if options == nil {
-		options = &Options{}
-	}
 	var messages []object
 	for i, m := range req.Messages {
 		path := fmt.Sprintf("messages[%d].content", i)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/parley-sdk/parley/llm"
 )
@@ -68,8 +69,8 @@ func (c *call) block(path string, role llm.Role, p llm.Part) object {
 		return object{{"type", "document"}, {"source", c.document(path, p)}, {"title", p.Name}, {"context", p.Context}, {"citations", cite}}
 	case *llm.ToolCallPart:
 		input := cmpRaw(p.Input, "{}")
-		if p.Malformed != "" { // the wire wants an object; the model is shown what it wrote
-			input, _ = json.Marshal(map[string]string{"malformed_arguments": p.Malformed})
+		if p.Malformed != "" {
+			input = wrapped(p.Malformed)
 			c.lacks(true, llm.WarningRepaired, path, "the malformed arguments were sent within an object")
 		}
 		return append(object{{"type", "tool_use"}, {"id", p.ID}, {"name", p.Name}, {"input", input}}, state(p.Opaque)...)
@@ -98,6 +99,13 @@ func (c *call) block(path string, role llm.Role, p llm.Part) object {
 	return nil
 }
 
+// wrapped are malformed arguments in an object, as which the wire wants them. So the model
+// is shown what it wrote.
+func wrapped(arguments string) json.RawMessage {
+	b, _ := json.Marshal(map[string]string{"malformed_arguments": arguments})
+	return b
+}
+
 // state is what the provider attached to a part: members of its block that the
 // vocabulary lacks. They go back to the provider that they came from.
 func state(o *llm.Opaque) object {
@@ -122,6 +130,7 @@ func (c *call) document(path string, p *llm.DocumentPart) object {
 	if p.URI == "" && strings.HasPrefix(mediaType, "text/") {
 		text = cmp.Or(text, string(p.Data))
 	}
+	c.lacks(!utf8.ValidString(text), meaning, path, "text documents are UTF-8")
 	if text != "" {
 		return object{{"type", "text"}, {"media_type", "text/plain"}, {"data", text}}
 	}

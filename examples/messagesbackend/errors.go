@@ -31,7 +31,7 @@ var statuses = map[string]llm.Code{
 // refused reads an answer that is an error.
 func (c *call) refused(body io.Reader) error {
 	var answer struct{ Error wireError }
-	json.NewDecoder(body).Decode(&answer) // by something else: then the status speaks
+	json.NewDecoder(io.LimitReader(body, 1<<20)).Decode(&answer) // by something else: then the status speaks
 	return c.refuse(answer.Error)
 }
 
@@ -58,9 +58,9 @@ func (c *call) fail(err error) *llm.Error {
 	c.failure.Code, c.failure.Err = llm.CodeOf(err), err
 	if c.failure.Code == llm.ErrUnknown { // of reading or decoding; its text is not shown, for it may quote the answer (law 8)
 		c.failure.Code = llm.ErrIncomplete
-		c.failure.Message = "the answer has no end"
+		c.failure.Message = "the answer broke off"
 		if c.parts == 0 && c.usage == (usage{}) {
-			c.failure.Message = "no stream of a message: is the base URL right?"
+			c.failure.Message = "no answer of the Messages API: is the base URL right?"
 		}
 	}
 	return &c.failure

@@ -14,13 +14,13 @@
 // failed ones, thinking with its signature, redacted thinking, cache points with both
 // lifetimes, structured output, all sampling settings, tools that the provider runs, usage
 // with what was read from the cache, written to it and thought, stop reasons, and errors with
-// request id and time to wait. Blocks and members that are not known, such as the calls
+// request id and time to wait. Tokens can be counted. Blocks and members that are not known, such as the calls
 // that the provider runs itself, come as they are and go back as they came.
 //
 // # What is not
 //
 // Sound and video, tags but for a user_id, files by their ids, search results as content,
-// token counting and batches.
+// and batches.
 package main
 
 import (

@@ -16,16 +16,43 @@ import (
 // and for playing offline. It answers in streams only.
 func Handler(model llm.Model) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/messages", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Request-Id", "req_"+rand.Text())
-		// To its end, or the server would not notice that the client has left.
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<20))
-		if err != nil {
+	handle := func(path string, serve func(w http.ResponseWriter, r *http.Request, in *request, req *llm.Request)) {
+		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Request-Id", "req_"+rand.Text())
+			// To its end, or the server would not notice that the client has left.
+			body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 64<<20))
+			if err != nil {
+				return
+			}
+			in, req, err := decodeRequest(body)
+			if err != nil {
+				writeError(w, err)
+				return
+			}
+			serve(w, r, in, req)
+		})
+	}
+	handle("/v1/messages/count_tokens", func(w http.ResponseWriter, r *http.Request, _ *request, req *llm.Request) {
+		counter, ok := llm.As[llm.TokenCounter](model)
+		if !ok {
+			writeError(w, &llm.Error{Code: llm.ErrNotFound, Message: "the model counts no tokens"})
 			return
 		}
-		req, in, err := decodeRequest(body)
+		n, err := counter.CountTokens(r.Context(), req)
 		if err != nil {
 			writeError(w, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(object{{"input_tokens", &n}})
+	})
+	handle("/v1/messages", func(w http.ResponseWriter, r *http.Request, in *request, req *llm.Request) {
+		switch {
+		case in.MaxTokens <= 0:
+			writeError(w, invalid("max_tokens: field required"))
+			return
+		case !in.Stream:
+			writeError(w, invalid("stream: this server knows streams only"))
 			return
 		}
 		a := &writer{w: w, model: in.Model, parts: map[int]*writing{}}

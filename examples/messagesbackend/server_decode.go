@@ -73,15 +73,10 @@ func invalid(message string) error {
 }
 
 // decodeRequest reads a request as the model behind the server takes it.
-func decodeRequest(body []byte) (*llm.Request, *request, error) {
+func decodeRequest(body []byte) (*request, *llm.Request, error) {
 	var in request
-	switch err := json.Unmarshal(body, &in); {
-	case err != nil:
+	if json.Unmarshal(body, &in) != nil {
 		return nil, nil, invalid("the body is not a request of the Messages API, with lists of blocks")
-	case in.MaxTokens <= 0:
-		return nil, nil, invalid("max_tokens: field required")
-	case !in.Stream:
-		return nil, nil, invalid("stream: this server knows streams only")
 	}
 	req := &llm.Request{MaxTokens: in.MaxTokens, Temperature: in.Temperature, TopP: in.TopP, TopK: in.TopK, StopSequences: in.Stop, Metadata: in.Metadata}
 	var err error
@@ -123,7 +118,7 @@ func decodeRequest(body []byte) (*llm.Request, *request, error) {
 	if in.Output.Format != nil {
 		req.Output = &llm.OutputFormat{Schema: in.Output.Format.Schema}
 	}
-	return req, &in, nil
+	return &in, req, nil
 }
 
 // decodeParts reads blocks. A mark on one is a cache point behind it.
