@@ -93,6 +93,7 @@ func (c *call) end(err error) error {
 		c.finish.StopReason = llm.StopOther
 	}
 	c.finish.RequestID = c.failure.RequestID
+	c.lacks(c.finish.Usage.Estimated, llm.WarningIncomplete, "usage", "the endpoint did not report it")
 	for i := range len(c.parts) {
 		c.emit(&llm.PartStop{Index: i})
 	}

@@ -147,8 +147,8 @@ func TestDialects(t *testing.T) {
 			if got, _ := json.Marshal(llm.Parts(r.Message.Content)); string(got) != c.want || r.StopReason != c.stop {
 				t.Errorf("%s, %s, want %s, %s", got, r.StopReason, c.want, c.stop)
 			}
-			if !r.Usage.Estimated {
-				t.Error("the usage, which was not reported, is not marked as estimated")
+			if !r.Usage.Estimated || len(r.Warnings) != 1 || r.Warnings[0].Field != "usage" {
+				t.Errorf("the usage, which was not reported, is not marked as estimated: %+v, %v", r.Usage, r.Warnings)
 			}
 		})
 	}
@@ -209,7 +209,7 @@ func TestCitations(t *testing.T) {
 
 // What a message has besides is told of, unless it says nothing.
 func TestUnknownMembers(t *testing.T) {
-	const body = `{"choices":[{"message":{"content":"a","audio":null,"images":[],"function_call":{"n":1.50}},"finish_reason":"stop"}]}`
+	const body = `{"choices":[{"message":{"content":"a","audio":null,"images":[],"function_call":{"n":1.50}},"finish_reason":"stop"}],"usage":` + spokenUsage + `}`
 	r, err := answering(t, body).Generate(t.Context(), hi)
 	if err != nil || r.Text() != "a" || len(r.Warnings) != 1 || r.Warnings[0].Code != llm.WarningUnmapped {
 		t.Errorf("%+v, %v", r, err)

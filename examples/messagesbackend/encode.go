@@ -82,7 +82,7 @@ func (c *call) tools(tools []llm.Tool) (all []object) {
 	for i, t := range tools {
 		path := fmt.Sprintf("tools[%d]", i)
 		c.lacks(t.Provider != "" && t.Provider != Provider, meaning, path, "another provider runs this tool")
-		tool := object{{"name", t.Name}, {"description", t.Description}, {"input_schema", cmpRaw(t.Schema, `{"type":"object"}`)}, {"strict", t.Strict}}
+		tool := object{{"name", t.Name}, {"description", t.Description}, {"input_schema", orElse(t.Schema, `{"type":"object"}`)}, {"strict", t.Strict}}
 		if t.Provider != "" {
 			tool = append(object{{"type", t.Kind}, {"name", t.Name}}, members(t.Config)...)
 		}
@@ -94,8 +94,8 @@ func (c *call) tools(tools []llm.Tool) (all []object) {
 	return all
 }
 
-// cmpRaw is cmp.Or for JSON.
-func cmpRaw(raw json.RawMessage, otherwise string) json.RawMessage {
+// orElse is cmp.Or for JSON.
+func orElse(raw json.RawMessage, otherwise string) json.RawMessage {
 	if len(raw) > 0 {
 		return raw
 	}

@@ -68,7 +68,7 @@ func (c *call) block(path string, role llm.Role, p llm.Part) object {
 		cite := orNil(object{{"enabled", p.Cite}})
 		return object{{"type", "document"}, {"source", c.document(path, p)}, {"title", p.Name}, {"context", p.Context}, {"citations", cite}}
 	case *llm.ToolCallPart:
-		input := cmpRaw(p.Input, "{}")
+		input := orElse(p.Input, "{}")
 		if p.Malformed != "" {
 			input = wrapped(p.Malformed)
 			c.lacks(true, llm.WarningRepaired, path, "the malformed arguments were sent within an object")
