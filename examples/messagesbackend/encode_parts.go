@@ -87,7 +87,7 @@ func (c *call) block(path string, role llm.Role, p llm.Part) object {
 		c.lacks(true, llm.WarningDropped, path, "only reasoning that this provider signed goes back to it")
 		return nil
 	case *llm.ProviderPart:
-		if data := members(p.Data); p.Provider == Provider && data != nil {
+		if data := members(p.Data); p.Provider == Provider && (data != nil || len(p.Data) == 0) {
 			return append(object{{"type", p.Kind}}, data...)
 		}
 		if role == llm.RoleAssistant { // what another provider did, and told in words besides

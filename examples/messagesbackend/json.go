@@ -44,7 +44,8 @@ func (o *object) UnmarshalJSON(b []byte) error {
 	if t, err := d.Token(); t != json.Delim('{') {
 		return cmp.Or(err, errors.New("not an object"))
 	}
-	for *o = nil; d.More(); {
+	*o = object{}
+	for d.More() {
 		name, err := d.Token()
 		if err != nil {
 			return err
@@ -58,7 +59,7 @@ func (o *object) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// members reads an object; it is nil where b is none.
+// members reads an object. It is nil where b is none.
 func members(b json.RawMessage) object {
 	var o object
 	if json.Unmarshal(b, &o) != nil {

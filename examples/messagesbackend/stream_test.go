@@ -218,6 +218,10 @@ func TestUnknown(t *testing.T) {
 	if got != `[{"type":"text","text":"a"},{"type":"provider","provider":"anthropic","kind":"compaction"}]` || len(r.Warnings) != 4 || r.Warnings[0].Code != llm.WarningUnmapped {
 		t.Errorf("%s, %+v", got, r.Warnings)
 	}
+	body, warned, err := encoded(&llm.Request{MaxTokens: 1, Messages: []llm.Message{hi.Messages[0], r.Message}})
+	if err != nil || warned != nil || !strings.Contains(body, `[{"type":"text","text":"a"},{"type":"compaction"}]`) {
+		t.Errorf("%s, %q, %v", body, warned, err)
+	}
 }
 
 func TestEnds(t *testing.T) {
@@ -293,8 +297,7 @@ func FuzzStream(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		var acc llm.Accumulator
 		finished := false
-		var c *call
-		c = New("", "", "m", nil).newCall(t.Context(), "stream", func(ev llm.Event, _ error) bool {
+		c := New("", "", "m", nil).newCall(t.Context(), "stream", func(ev llm.Event, _ error) bool {
 			if err := acc.Add(ev); err != nil {
 				t.Errorf("%T: %v", ev, err)
 			}
