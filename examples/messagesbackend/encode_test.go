@@ -230,6 +230,7 @@ func TestWarnings(t *testing.T) {
 				&llm.TextPart{Text: "Looking.", Citations: []llm.Citation{{Title: "a"}}},
 				&llm.ToolCallPart{ID: "toolu_1", Name: "look", Malformed: `{"a`}),
 			llm.User(llm.Text("And?"), llm.ToolError("toolu_1", "not JSON")),
+			llm.Assistant(&llm.ReasoningPart{Redacted: []byte{0}, Opaque: ours("")}, llm.CachePoint(), llm.Text("Well.")),
 		},
 		MaxTokens: 1,
 		Output:    &llm.OutputFormat{Name: "n", Description: "d", Schema: json.RawMessage(`{}`)},
@@ -237,7 +238,7 @@ func TestWarnings(t *testing.T) {
 	})
 	want := []string{"dropped system[0]", "clamped system[2]", "dropped system[3]", "dropped messages[1].content[0]", "dropped messages[1].content",
 		"dropped messages[2].content[0]", "dropped messages[2].content[1]", "dropped messages[2].content[2]", "dropped messages[2].content[3].citations",
-		"repaired messages[2].content[4]", "repaired messages[3].content[1]", "dropped metadata", "dropped output.name", "dropped output.description"}
+		"repaired messages[2].content[4]", "repaired messages[3].content[1]", "dropped messages[4].content[1]", "dropped metadata", "dropped output.name", "dropped output.description"}
 	slices.Sort(got)
 	slices.Sort(want)
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
@@ -246,7 +247,8 @@ func TestWarnings(t *testing.T) {
 	const wire = `{"model":"m","max_tokens":1,"system":[{"type":"text","text":"Be brief.","cache_control":{"type":"ephemeral","ttl":"1h"}}],` +
 		`"messages":[{"role":"user","content":[{"type":"text","text":"Hi"}]},{"role":"assistant","content":[{"type":"text","text":"Looking."},` +
 		`{"type":"tool_use","id":"toolu_1","name":"look","input":{"malformed_arguments":"{\"a"}}]},` +
-		`{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1","content":[{"type":"text","text":"not JSON"}],"is_error":true},{"type":"text","text":"And?"}]}],` +
+		`{"role":"user","content":[{"type":"tool_result","tool_use_id":"toolu_1","content":[{"type":"text","text":"not JSON"}],"is_error":true},{"type":"text","text":"And?"}]},` +
+		`{"role":"assistant","content":[{"type":"redacted_thinking","data":"AA=="},{"type":"text","text":"Well."}]}],` +
 		`"output_config":{"format":{"type":"json_schema","schema":{}}},"stream":true}`
 	if diff := cmp.Diff(wire, body); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)

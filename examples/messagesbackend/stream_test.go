@@ -115,6 +115,23 @@ func TestCuts(t *testing.T) {
 	}
 }
 
+// Who cancels gets nothing more, though an event of the wire holds two of ours.
+func TestCancelWithinAnEvent(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var last error
+	text := false
+	for ev, err := range answering(t, sse(begun, `{"type":"content_block_start","index":0,"content_block":{"type":"text","text":"a"}}`)).Stream(ctx, hi) {
+		if _, ok := ev.(*llm.PartStart); ok {
+			cancel()
+		}
+		_, ok := ev.(*llm.TextDelta)
+		last, text = err, text || ok
+	}
+	if cancel(); text || llm.CodeOf(last) != llm.ErrCanceled {
+		t.Errorf("text came: %t, %v", text, last)
+	}
+}
+
 // answered returns the content, as stored, of an answer with these blocks.
 func answered(t *testing.T, events ...string) (*llm.Response, string) {
 	t.Helper()
