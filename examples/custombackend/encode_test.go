@@ -34,7 +34,8 @@ func everything() *llm.Request {
 		Messages: []llm.Message{
 			llm.User(llm.Text("What is this?"), llm.Image("", []byte(png)), &llm.MediaPart{URI: "https://example.org/a.png"},
 				llm.Image("audio/wav", []byte("RIFF")), llm.Document("a.pdf", "", []byte("%PDF-")), &llm.DocumentPart{Text: "b"}),
-			llm.Assistant(&llm.ReasoningPart{Text: "hm", Opaque: &llm.Opaque{Provider: Provider, Model: "m"}}, llm.Text("Let me look."),
+			llm.Assistant(&llm.ReasoningPart{Text: "hm", Opaque: &llm.Opaque{Provider: Provider, Model: "m"}},
+				&llm.ReasoningPart{Text: ", look", Opaque: &llm.Opaque{Provider: Provider, Model: "m"}}, llm.Text("Let me look."),
 				&llm.ToolCallPart{ID: "call_1", Name: "look", Input: json.RawMessage(`{"n": 9223372036854775807, "x": 1.50, "tag": "<b>"}`)},
 				&llm.ToolCallPart{ID: "call_2", Name: "wait"},
 				&llm.ToolCallPart{ID: "call_3", Name: "look", Malformed: `{"n":`}),
