@@ -9,38 +9,29 @@ import (
 	"github.com/parley-sdk/parley/llm/llmtest"
 )
 
-// The backend keeps the laws of llm.Model, but for what the wire cannot carry, or what
-// the example leaves out.
+// The backend keeps the laws of llm.Model, but for what the wire cannot carry.
 func TestConformance(t *testing.T) {
-	const leftOut = "left out, to keep the example short"
 	llmtest.Run(t, llmtest.Harness{
 		New: func(t *testing.T, s llmtest.Script) llm.Model { return newModel(t, Handler(s.Model()), s.Name) },
 		Lacks: []llmtest.Capability{
-			llmtest.AudioInput.Because(leftOut),
 			llmtest.VideoInput,
-			llmtest.DocumentInput.Because(leftOut),
 			llmtest.DocumentCitations,
-			llmtest.StructuredOutput.Because(leftOut),
 			llmtest.ToolResultImages,
 			llmtest.ToolResultErrors.Because("the content says it"),
 			llmtest.TopK,
-			llmtest.ReasoningControl.Because(leftOut),
 			llmtest.CachePoints.Because("the provider caches without being asked"),
 			llmtest.Metadata.Because("the provider takes it with what it stores only"),
 
 			llmtest.SeveralTexts,
-			llmtest.Reasoning.Because("OpenAI shows none; other servers do, in members that this example does not read"),
 			llmtest.SignedReasoning,
 			llmtest.RedactedReasoning,
-			llmtest.Citations,
+			llmtest.Citations.Because("of the web only, none of documents: see TestCitations"),
 			llmtest.MediaOutput,
 			llmtest.ProviderBlocks.Because("a message has members, not blocks"),
-			llmtest.ProviderEvents.Because("unknown members are not read, to keep the example short"),
-			llmtest.ProviderDeltas,
+			llmtest.ProviderDeltas.Because("unknown members belong to the message, and to no part of it"),
 			llmtest.OpaqueState,
 			llmtest.CacheWriteUsage,
 			llmtest.CacheWrite1hUsage,
-			llmtest.ServiceTier.Because("none can be asked for here"),
 			llmtest.GeneratePartial.Because("a whole answer comes whole or not at all"),
 
 			llmtest.StopReason(llm.StopSequence).Because("the wire says stop"),

@@ -32,8 +32,10 @@ func everything() *llm.Request {
 	return &llm.Request{
 		System: []llm.Part{llm.Text("Be brief."), llm.Text("Be kind.")},
 		Messages: []llm.Message{
-			llm.User(llm.Text("What is this?"), llm.Image("", []byte(png)), &llm.MediaPart{URI: "https://example.org/a.png"}),
-			llm.Assistant(llm.Text("Let me look."),
+			llm.User(llm.Text("What is this?"), llm.Image("", []byte(png)), &llm.MediaPart{URI: "https://example.org/a.png"},
+				llm.Image("audio/wav", []byte("RIFF")), llm.Document("a.pdf", "", []byte("%PDF-")), &llm.DocumentPart{Text: "b"}),
+			llm.Assistant(&llm.ReasoningPart{Text: "hm", Opaque: &llm.Opaque{Provider: Provider, Model: "m"}},
+				&llm.ReasoningPart{Text: ", look", Opaque: &llm.Opaque{Provider: Provider, Model: "m"}}, llm.Text("Let me look."),
 				&llm.ToolCallPart{ID: "call_1", Name: "look", Input: json.RawMessage(`{"n": 9223372036854775807, "x": 1.50, "tag": "<b>"}`)},
 				&llm.ToolCallPart{ID: "call_2", Name: "wait"},
 				&llm.ToolCallPart{ID: "call_3", Name: "look", Malformed: `{"n":`}),
@@ -51,6 +53,9 @@ func everything() *llm.Request {
 		Temperature:   new(0.0),
 		TopP:          new(0.5),
 		StopSequences: []string{"END"},
+		Reasoning:     &llm.Reasoning{Effort: llm.EffortMax},
+		Output:        &llm.OutputFormat{Description: "Why.", Schema: json.RawMessage(`{"type":"object"}`)},
+		Options:       []llm.ProviderOptions{&Options{ServiceTier: "flex", PromptCacheKey: "looks"}},
 	}
 }
 
@@ -146,9 +151,10 @@ func TestArguments(t *testing.T) {
 
 func FuzzArguments(f *testing.F) {
 	f.Add(`{"a":"\\u003c<\u2028"}`)
+	f.Add(`null`)
 	f.Fuzz(func(t *testing.T, input string) {
 		var want, got map[string]any
-		if json.Unmarshal([]byte(input), &want) != nil || !utf8.ValidString(input) {
+		if json.Unmarshal([]byte(input), &want) != nil || want == nil || !utf8.ValidString(input) {
 			t.Skip("a request with it is not valid")
 		}
 		live := called(input)
@@ -172,8 +178,8 @@ func TestStoredConversationSendsTheSame(t *testing.T) {
 	}
 }
 
-// own are options that say they are this provider's.
-type own struct{}
+// own are options that say they are this provider's, and are not.
+type own struct{ Guard string }
 
 func (*own) ProviderName() string { return Provider }
 
@@ -186,8 +192,10 @@ func TestUnsupported(t *testing.T) {
 		path string
 		req  *llm.Request
 	}{
-		{"messages[0].content[0]", user(llm.Document("a", "", []byte("%PDF-")))},
-		{"messages[0].content[0]", user(llm.Image("audio/wav", []byte("RIFF")))},
+		{"messages[0].content[0]", user(&llm.DocumentPart{URI: "https://example.org/a.pdf"})},
+		{"messages[0].content[0].context", user(&llm.DocumentPart{Text: "a", Context: "b"})},
+		{"messages[0].content[0]", user(llm.Image("audio/flac", []byte("fLaC")))},
+		{"messages[0].content[0]", user(&llm.MediaPart{MediaType: "audio/wav", URI: "https://example.org/a.wav"})},
 		{"messages[0].content[0]", user(&llm.MediaPart{Data: []byte("??")})},
 		{"messages[0].content[0]", user(&llm.MediaPart{MediaType: "image/png", URI: "s3://bucket/key"})},
 		{"messages[0].content[0]", user(&llm.MediaPart{MediaType: "video/mp4", URI: "https://example.org/a"})},
@@ -196,12 +204,15 @@ func TestUnsupported(t *testing.T) {
 		{"messages[1].content[0]", with(func(r *llm.Request) { r.Messages = append(r.Messages, llm.Assistant(image)) })},
 		{"system[0]", with(func(r *llm.Request) { r.System = []llm.Part{image} })},
 		{"tools[0]", with(func(r *llm.Request) { r.Tools = []llm.Tool{{Provider: Provider, Kind: "web_search"}} })},
-		{"output", with(func(r *llm.Request) { r.Output = &llm.OutputFormat{Schema: json.RawMessage(`{}`)} })},
 		{"options[0]", with(func(r *llm.Request) { r.SetOptions(&own{}) })},
-		{"options[0]", stored(t, with(func(r *llm.Request) { r.SetOptions(&own{}) }))},
+		{"options[0]", stored(t, with(func(r *llm.Request) { r.SetOptions(&own{Guard: "on"}) }))},
 	} {
 		_, err := New("http://127.0.0.1:1", "", "m", nil).Generate(t.Context(), c.req)
-		if llm.CodeOf(err) != llm.ErrUnsupported || !strings.Contains(err.Error(), " "+c.path+": ") {
+		want := llm.ErrUnsupported
+		if c.req.Options != nil {
+			want = llm.ErrInvalidRequest
+		}
+		if llm.CodeOf(err) != want || !strings.Contains(err.Error(), " "+c.path+": ") {
 			t.Errorf("%s %v", c.path, err)
 		}
 	}
@@ -219,16 +230,19 @@ func TestWarnings(t *testing.T) {
 				&llm.ToolCallPart{ID: "call_1", Name: "look"},
 				&llm.TextPart{Text: "Looking.", Citations: []llm.Citation{{Title: "a"}}}),
 			llm.User(llm.Text("And?"), llm.ToolError("call_1", "dark")),
+			llm.Assistant(&llm.ReasoningPart{Text: "hm", Opaque: &llm.Opaque{Provider: Provider}}, llm.Text("Well.")), // no calls
+			llm.User(&llm.DocumentPart{Name: "a", Text: "b", Cite: true}),
 		},
 		Tools:     []llm.Tool{{Name: "look", Cache: llm.CachePoint()}},
 		TopK:      new(40),
-		Reasoning: &llm.Reasoning{},
+		Reasoning: &llm.Reasoning{BudgetTokens: 1024},
 		Metadata:  map[string]string{"team": "blue"},
 	}
 	body, got, err := encoded(req, "generate")
 	want := []string{"dropped system[1]", "dropped messages[0].content[0]", "dropped messages[2].content[0]",
 		"dropped messages[2].content[2].citations", "repaired messages[2].content[2]", "repaired messages[3].content[1]",
-		"dropped messages[3].content[1].is_error", "dropped tools[0].cache", "dropped top_k", "dropped reasoning", "dropped metadata"}
+		"dropped messages[3].content[1].is_error", "dropped messages[4].content[0]", "dropped messages[5].content[0].cite",
+		"dropped tools[0].cache", "dropped top_k", "dropped reasoning.budget_tokens", "dropped metadata"}
 	slices.Sort(got)
 	slices.Sort(want)
 	if err != nil || !slices.Equal(got, want) {
@@ -236,8 +250,9 @@ func TestWarnings(t *testing.T) {
 	}
 	const wire = `{"messages":[{"content":"Be brief.","role":"system"},{"content":"Hi","role":"user"},` +
 		`{"content":"Looking.","role":"assistant","tool_calls":[{"function":{"arguments":"{}","name":"look"},"id":"call_1","type":"function"}]},` +
-		`{"content":"dark","role":"tool","tool_call_id":"call_1"},{"content":"And?","role":"user"}],` +
-		`"model":"m","tools":[{"function":{"name":"look"},"type":"function"}]}`
+		`{"content":"dark","role":"tool","tool_call_id":"call_1"},{"content":"And?","role":"user"},` +
+		`{"content":"Well.","role":"assistant"},{"content":[{"file":{"file_data":"data:text/plain;base64,Yg==","filename":"a"},"type":"file"}],"role":"user"}],` +
+		`"model":"m","reasoning_effort":"medium","tools":[{"function":{"name":"look"},"type":"function"}]}`
 	if string(body) != wire {
 		t.Errorf("the body is\n%s, want\n%s", body, wire)
 	}
@@ -256,6 +271,17 @@ func TestToolChoice(t *testing.T) {
 		json.Unmarshal(body, &in)
 		if err != nil || string(in.ToolChoice) != want || in.ParallelToolCalls != nil {
 			t.Errorf("%s: %s, want %s, %v", mode, in.ToolChoice, want, err)
+		}
+	}
+}
+
+func TestReasoningEffort(t *testing.T) {
+	for effort, want := range map[string]string{"": "medium", llm.EffortNone: "none", llm.EffortLow: "low", llm.EffortMax: "xhigh", "minimal": "minimal"} {
+		body, warned, err := encoded(&llm.Request{Messages: hi.Messages, Reasoning: &llm.Reasoning{Effort: effort}}, "generate")
+		var in request
+		json.Unmarshal(body, &in)
+		if err != nil || warned != nil || in.ReasoningEffort != want {
+			t.Errorf("%q: %q, want %q; %v, %q", effort, in.ReasoningEffort, want, err, warned)
 		}
 	}
 }

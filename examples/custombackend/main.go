@@ -5,6 +5,19 @@
 //
 //	go run ./examples/custombackend     # offline: a server of its own, over a fake model
 //	OPENAI_API_KEY=… go run ./examples/custombackend -url https://api.openai.com/v1 -model gpt-5-mini
+//
+// # What is mapped
+//
+// Text, images, sound and files from the user, tools, reasoning and its effort, structured
+// output, sampling settings but top_k, refusals, citations of the web, usage with cached and
+// reasoning tokens and the service tier, and errors with request id and time to wait. Members
+// of an answer that are not known are told of.
+//
+// # What is not
+//
+// What the wire has no words for: conformance_test.go lists it with reasons. Of what it has:
+// several choices, log probabilities, sound in the answer, stored answers and their tags.
+// For a wire of blocks see examples/messagesbackend.
 package main
 
 import (

@@ -108,6 +108,16 @@ func (a *writer) whole(r *llm.Response) error {
 		switch p := p.(type) {
 		case *llm.TextPart:
 			m["content"] = r.Text()
+			for _, c := range p.Citations {
+				annotation, err := newAnnotation(c)
+				if err != nil {
+					return err
+				}
+				annotations, _ := m["annotations"].([]object)
+				m["annotations"] = append(annotations, annotation)
+			}
+		case *llm.ReasoningPart:
+			m["reasoning_content"] = p.Text
 		case *llm.ToolCallPart:
 			calls, _ := m["tool_calls"].([]object)
 			m["tool_calls"] = append(calls, object{"id": p.ID, "type": "function",
@@ -120,8 +130,8 @@ func (a *writer) whole(r *llm.Response) error {
 		m["content"], m["refusal"] = nil, m["content"]
 	}
 	a.w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(a.w).Encode(object{"object": "chat.completion", "model": a.model, "usage": newUsage(r.Usage),
-		"choices": []object{{"index": 0, "message": m, "finish_reason": finishReason(r.StopReason, r.RawStopReason)}}})
+	return json.NewEncoder(a.w).Encode(object{"object": "chat.completion", "model": a.model,
+		"usage": newUsage(r.Usage), "service_tier": r.Usage.ServiceTier, "choices": []object{{"index": 0, "message": m, "finish_reason": finishReason(r.StopReason, r.RawStopReason)}}})
 }
 
 // stream answers with a model's events, as they come.
@@ -147,7 +157,7 @@ func (a *writer) event(ev llm.Event) error {
 	switch ev := ev.(type) {
 	case *llm.PartStart: // only tool calls have a beginning on the wire
 		switch p := ev.Part.(type) {
-		case *llm.TextPart:
+		case *llm.TextPart, *llm.ReasoningPart:
 			return nil
 		case *llm.ToolCallPart:
 			a.calls[ev.Index] = len(a.calls)
@@ -157,17 +167,27 @@ func (a *writer) event(ev llm.Event) error {
 		return cannotSay(ev.Part)
 	case *llm.TextDelta:
 		return a.delta(object{"content": ev.Text}, nil)
+	case *llm.ReasoningDelta:
+		return a.delta(object{"reasoning_content": ev.Text}, nil)
+	case *llm.CitationDelta:
+		annotation, err := newAnnotation(ev.Citation)
+		if err != nil {
+			return err
+		}
+		return a.delta(object{"annotations": []object{annotation}}, nil)
+	case *llm.ProviderDelta:
+		return a.delta(object{ev.Kind: ev.Data}, nil)
 	case *llm.ToolCallDelta:
 		return a.delta(object{"tool_calls": []object{{"index": a.calls[ev.Index], "function": object{"arguments": ev.Input}}}}, nil)
 	case *llm.UsageUpdate:
-		return a.send(object{"choices": []object{}, "usage": newUsage(ev.Usage)})
+		return a.usage(ev.Usage)
 	case *llm.PartStop: // the wire does not say it
 		return nil
 	case *llm.Finish:
 		if err := a.delta(object{}, finishReason(ev.StopReason, ev.RawStopReason)); err != nil {
 			return err
 		}
-		if err := a.send(object{"choices": []object{}, "usage": newUsage(ev.Usage)}); err != nil {
+		if err := a.usage(ev.Usage); err != nil {
 			return err
 		}
 		return a.data("[DONE]")
@@ -177,6 +197,10 @@ func (a *writer) event(ev llm.Event) error {
 
 func (a *writer) delta(delta object, finishReason any) error {
 	return a.send(object{"choices": []object{{"index": 0, "delta": delta, "finish_reason": finishReason}}})
+}
+
+func (a *writer) usage(u llm.Usage) error {
+	return a.send(object{"choices": []object{}, "usage": newUsage(u), "service_tier": u.ServiceTier})
 }
 
 func (a *writer) send(chunk object) error {
@@ -218,6 +242,14 @@ func newUsage(u llm.Usage) object {
 	return object{"prompt_tokens": u.InputTokens, "completion_tokens": u.OutputTokens, "total_tokens": u.TotalTokens(),
 		"prompt_tokens_details":     object{"cached_tokens": u.CacheReadTokens},
 		"completion_tokens_details": object{"reasoning_tokens": u.ReasoningTokens}}
+}
+
+// newAnnotation returns a citation in the form of the wire, which has those of the web.
+func newAnnotation(c llm.Citation) (object, error) {
+	if c.Kind != "web" {
+		return nil, cannotSay(c)
+	}
+	return object{"type": "url_citation", "url_citation": object{"url": c.URL, "title": c.Title}}, nil
 }
 
 func cannotSay(what any) error {

@@ -14,6 +14,7 @@ type request struct {
 	Messages []struct {
 		Role       string
 		Content    content
+		Reasoning  string `json:"reasoning_content"`
 		ToolCallID string `json:"tool_call_id"`
 		ToolCalls  []struct {
 			ID       string
@@ -33,13 +34,25 @@ type request struct {
 	Temperature       *float64
 	TopP              *float64 `json:"top_p"`
 	Stop              []string
-	Stream            bool
+	ReasoningEffort   string `json:"reasoning_effort"`
+	ResponseFormat    *struct {
+		JSONSchema llm.OutputFormat `json:"json_schema"`
+	} `json:"response_format"`
+	Stream bool
 }
 
 // content is a list of parts, or a string: one text.
 type content []struct {
 	Type, Text string
 	ImageURL   struct{ URL string } `json:"image_url"`
+	InputAudio struct {
+		Data   []byte
+		Format string
+	} `json:"input_audio"`
+	File struct {
+		Name string `json:"filename"`
+		Data string `json:"file_data"`
+	}
 }
 
 func (c *content) UnmarshalJSON(b []byte) error {
@@ -60,6 +73,9 @@ func (in *request) decode() (*llm.Request, error) {
 		parts, err := m.Content.decode()
 		if err != nil {
 			return nil, err
+		}
+		if m.Reasoning != "" {
+			parts = append([]llm.Part{&llm.ReasoningPart{Text: m.Reasoning, Opaque: &llm.Opaque{Provider: Provider, Model: in.Model}}}, parts...)
 		}
 		for _, tc := range m.ToolCalls {
 			call := &llm.ToolCallPart{ID: tc.ID, Name: tc.Function.Name, Input: json.RawMessage(tc.Function.Arguments)}
@@ -100,6 +116,12 @@ func (in *request) decode() (*llm.Request, error) {
 		}
 		req.ToolChoice = llm.ToolChoice{Mode: llm.ToolChoiceTool, Name: named.Function.Name}
 	}
+	if in.ReasoningEffort != "" {
+		req.Reasoning = &llm.Reasoning{Effort: in.ReasoningEffort}
+	}
+	if in.ResponseFormat != nil {
+		req.Output = &in.ResponseFormat.JSONSchema
+	}
 	req.ToolChoice.Single = in.ParallelToolCalls != nil && !*in.ParallelToolCalls
 	return req, nil
 }
@@ -107,18 +129,28 @@ func (in *request) decode() (*llm.Request, error) {
 func (c content) decode() ([]llm.Part, error) {
 	var parts []llm.Part
 	for _, p := range c {
-		mediaType, data, isData := strings.Cut(strings.TrimPrefix(p.ImageURL.URL, "data:"), ";base64,")
-		image, err := base64.StdEncoding.DecodeString(data)
+		mediaType, data, isData := cutDataURL(p.ImageURL.URL + p.File.Data)
 		switch {
 		case p.Type == "text":
 			parts = append(parts, llm.Text(p.Text))
-		case p.Type == "image_url" && isData && err == nil:
-			parts = append(parts, llm.Image(mediaType, image))
+		case p.Type == "image_url" && isData:
+			parts = append(parts, llm.Image(mediaType, data))
 		case p.Type == "image_url" && strings.HasPrefix(p.ImageURL.URL, "https://"):
 			parts = append(parts, &llm.MediaPart{URI: p.ImageURL.URL})
+		case p.Type == "input_audio":
+			parts = append(parts, &llm.MediaPart{MediaType: "audio/" + p.InputAudio.Format, Data: p.InputAudio.Data})
+		case p.Type == "file" && isData:
+			parts = append(parts, llm.Document(p.File.Name, mediaType, data))
 		default:
-			return nil, &llm.Error{Code: llm.ErrInvalidRequest, Message: "content that is neither text nor an image"}
+			return nil, &llm.Error{Code: llm.ErrInvalidRequest, Message: "content that is neither text, image, sound nor file"}
 		}
 	}
 	return parts, nil
+}
+
+// cutDataURL takes apart what dataURL has put together.
+func cutDataURL(url string) (mediaType string, data []byte, ok bool) {
+	mediaType, encoded, ok := strings.Cut(strings.TrimPrefix(url, "data:"), ";base64,")
+	data, err := base64.StdEncoding.DecodeString(encoded)
+	return mediaType, data, ok && err == nil
 }

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/parley-sdk/parley/fake"
 	"github.com/parley-sdk/parley/llm"
 )
 
@@ -44,7 +47,7 @@ var spoken = []string{
 
 const (
 	spokenUsage = `{"prompt_tokens":1000,"completion_tokens":50,"total_tokens":1050,"prompt_tokens_details":{"cached_tokens":900,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":40}}`
-	whole       = `{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"m-2026-01-01","choices":[{"index":0,"message":{"role":"assistant","content":"Hello, wörld","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":` + spokenUsage + `}`
+	whole       = `{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"m-2026-01-01","service_tier":"default","choices":[{"index":0,"message":{"role":"assistant","content":"Hello, wörld","refusal":null,"annotations":[]},"logprobs":null,"finish_reason":"stop"}],"usage":` + spokenUsage + `}`
 )
 
 func TestAnswer(t *testing.T) {
@@ -54,7 +57,7 @@ func TestAnswer(t *testing.T) {
 			t.Fatal(op, err)
 		}
 		want := llm.Response{Message: llm.AssistantText("Hello, wörld"), StopReason: llm.StopEndTurn, RawStopReason: "stop",
-			Usage:    llm.Usage{InputTokens: 1000, OutputTokens: 50, CacheReadTokens: 900, ReasoningTokens: 40},
+			Usage:    llm.Usage{InputTokens: 1000, OutputTokens: 50, CacheReadTokens: 900, ReasoningTokens: 40, ServiceTier: "default"},
 			Provider: Provider, Model: "m-2026-01-01", RequestID: "req_1"}
 		got, _ := json.Marshal(r)
 		if want, _ := json.Marshal(want); string(got) != string(want) {
@@ -144,8 +147,8 @@ func TestDialects(t *testing.T) {
 			if got, _ := json.Marshal(llm.Parts(r.Message.Content)); string(got) != c.want || r.StopReason != c.stop {
 				t.Errorf("%s, %s, want %s, %s", got, r.StopReason, c.want, c.stop)
 			}
-			if !r.Usage.Estimated {
-				t.Error("the usage, which was not reported, is not marked as estimated")
+			if !r.Usage.Estimated || len(r.Warnings) != 1 || r.Warnings[0].Field != "usage" {
+				t.Errorf("the usage, which was not reported, is not marked as estimated: %+v, %v", r.Usage, r.Warnings)
 			}
 		})
 	}
@@ -161,6 +164,55 @@ func TestRefusal(t *testing.T) {
 		if err != nil || r.StopReason != llm.StopRefusal || r.Text() != "I cannot." {
 			t.Errorf("%s: %+v, %v", op, r, err)
 		}
+	}
+}
+
+// Reasoning comes in a member of two names, and says whose it is.
+func TestReasoning(t *testing.T) {
+	const want = `[{"type":"reasoning","text":"Hm. Oslo.","opaque":{"provider":"openai","model":"r1"}},{"type":"text","text":"Oslo"}]`
+	for op, body := range map[string]string{
+		"generate": `{"model":"r1","choices":[{"message":{"content":"Oslo","reasoning":"Hm. Oslo."},"finish_reason":"stop"}]}`,
+		"stream": events(`{"model":"r1","choices":[{"delta":{"content":null,"reasoning_content":"Hm. "}}]}`,
+			`{"model":"r1","choices":[{"delta":{"reasoning_content":"Oslo."}}]}`, `{"choices":[{"delta":{"content":"Oslo"},"finish_reason":"stop"}]}`, "[DONE]"),
+	} {
+		r, err := ways(answering(t, body))[op](t.Context(), hi)
+		if got, _ := json.Marshal(llm.Parts(r.Message.Content)); err != nil || string(got) != want {
+			t.Errorf("%s: %s, %v, want %s", op, got, err, want)
+		}
+	}
+}
+
+// Citations of the web come as such, other kinds as they are.
+func TestCitations(t *testing.T) {
+	const found = `{"type":"url_citation","url_citation":{"url":"https://met.no","title":"Met","start_index":0,"end_index":4}}`
+	want := []llm.Citation{{Kind: "web", Title: "Met", URL: "https://met.no", Data: json.RawMessage(found)}, {Kind: "rune", Data: json.RawMessage(`{"type":"rune"}`)}, {Data: json.RawMessage(`3`)}}
+	for op, body := range map[string]string{
+		"generate": `{"choices":[{"message":{"content":"Rain","annotations":[` + found + `,{"type":"rune"},3]},"finish_reason":"stop"}]}`,
+		"stream":   events(`{"choices":[{"delta":{"content":"Rain"}}]}`, `{"choices":[{"delta":{"annotations":[`+found+`,{"type":"rune"},3]},"finish_reason":"stop"}]}`, "[DONE]"),
+	} {
+		r, err := ways(answering(t, body))[op](t.Context(), hi)
+		if err != nil {
+			t.Fatal(op, err)
+		}
+		if text, ok := r.Message.Content[0].(*llm.TextPart); !ok || !reflect.DeepEqual(text.Citations, want) {
+			t.Errorf("%s: %+v, want %+v", op, r.Message.Content[0], want)
+		}
+	}
+	said := &llm.Response{Message: llm.Assistant(&llm.TextPart{Text: "Rain", Citations: []llm.Citation{{Kind: "web", Title: "Met", URL: "https://met.no"}}})}
+	for op, call := range ways(newModel(t, Handler(fake.Func(func(context.Context, *llm.Request) (*llm.Response, error) { return said, nil })), "m")) {
+		r, err := call(t.Context(), hi)
+		if err != nil || r.Message.Content[0].(*llm.TextPart).Citations[0].URL != "https://met.no" {
+			t.Errorf("%s over the server: %+v, %v", op, r, err)
+		}
+	}
+}
+
+// What a message has besides is told of, unless it says nothing.
+func TestUnknownMembers(t *testing.T) {
+	const body = `{"choices":[{"message":{"content":"a","audio":null,"images":[],"function_call":{"n":1.50}},"finish_reason":"stop"}],"usage":` + spokenUsage + `}`
+	r, err := answering(t, body).Generate(t.Context(), hi)
+	if err != nil || r.Text() != "a" || len(r.Warnings) != 1 || r.Warnings[0].Code != llm.WarningUnmapped {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 
