@@ -46,6 +46,13 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+// It asks whether it may send. "forbidden" is what TestMain does not let pass.
+func TestGuard(t *testing.T) {
+	llmtest.RunGuard(t, llmtest.Harness{
+		New: func(t *testing.T, s llmtest.Script) llm.Model { return newModel(t, Handler(s.Model()), "forbidden") },
+	})
+}
+
 // newModel returns a backend over a server with that handler.
 func newModel(t *testing.T, handler http.Handler, name string) *Model {
 	t.Helper()

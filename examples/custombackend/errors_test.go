@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -149,20 +148,6 @@ func TestNoAnswer(t *testing.T) {
 				t.Errorf("%s: %v", c.url, err)
 			}
 		}
-	}
-}
-
-// Tests that forbid sending are obeyed.
-func TestForbidden(t *testing.T) {
-	var sent atomic.Int64
-	m := newModel(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { sent.Add(1) }), "forbidden")
-	for _, call := range ways(m) {
-		if _, err := call(t.Context(), hi); llm.CodeOf(err) != llm.ErrRejected {
-			t.Error(err)
-		}
-	}
-	if sent.Load() > 0 {
-		t.Error("a request was sent")
 	}
 }
 
