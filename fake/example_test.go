@@ -187,3 +187,28 @@ func ExampleModel_Requests() {
 	// Output:
 	// 1 200
 }
+
+// Options: another seed gives other values, and optional properties are added.
+func ExampleAutoWith() {
+	schema := json.RawMessage(`{
+		"type": "object",
+		"properties": {
+			"city": {"enum": ["Oslo", "Paris", "Rome"]},
+			"code": {"type": "string", "pattern": "^[A-Z]{2}-[0-9]{3}$"},
+			"legs": {"type": "array", "minItems": 2, "items": {"type": "integer", "minimum": 1, "maximum": 900}}
+		},
+		"required": ["city", "code"]
+	}`)
+	req := &llm.Request{
+		Messages: []llm.Message{llm.UserText("Plan a trip.")},
+		Output:   &llm.OutputFormat{Name: "trip", Schema: schema},
+	}
+	for _, o := range []fake.AutoOptions{{}, {Seed: 1}, {Seed: 2, Optional: true}} {
+		resp, err := fake.AutoWith(o).Generate(context.Background(), req)
+		fmt.Println(resp.Text(), err)
+	}
+	// Output:
+	// {"city":"Oslo","code":"AA-000"} <nil>
+	// {"city":"Oslo","code":"HY-152"} <nil>
+	// {"city":"Rome","code":"BL-539","legs":[606,469]} <nil>
+}
