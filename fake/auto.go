@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
@@ -12,6 +13,22 @@ import (
 
 // autoText is what [Auto] says where it has nothing to report.
 const autoText = "This is a fake model. It calls tools and reports their results; to anything else it answers with this."
+
+// AutoOptions change what [AutoWith] does. The zero value is that of [Auto].
+type AutoOptions struct {
+	// Seed varies the values of arguments and documents, and which branch of a schema
+	// they take: each seed gives other values, but always the same for the same
+	// request. With 0 they are the smallest that the schema allows.
+	Seed uint64
+
+	// Tools names the tools to call; nil is all. Only a tool choice calls another. A
+	// name that a request with tools does not offer is an [llm.ErrInternal].
+	Tools []string
+
+	// Optional adds the properties that a schema does not require, where it can make
+	// them. References within themselves are not followed for that.
+	Optional bool
+}
 
 // Auto returns a model that needs no script. It calls each tool of the request that
 // the conversation has not called yet, all at once, with arguments generated from
@@ -25,27 +42,39 @@ const autoText = "This is a fake model. It calls tools and reports their results
 // tool again when it has called all; with Single it calls one at a time. Tools that
 // the provider runs are not called.
 //
-// Arguments are minimal: the required properties, the first of several values, one
-// item in an array. Generated are the types object, array, string, number, integer,
-// boolean and null, with const, enum, default, the usual bounds, and the formats
-// date, date-time, time, email, uri and uuid. A schema that says more ($ref, anyOf,
-// pattern …) is an [llm.ErrUnsupported] that names the keyword's path; so is one that
-// these values cannot satisfy, or only one of more than 64 KiB. What const, enum and
-// default give is taken on trust.
-func Auto() *Model { return newModel(auto{}) }
+// Arguments satisfy the schema, and are as small as can be: the required properties,
+// the first of several values, one item in an array. Default is taken where it
+// satisfies its schema. Schemas are those of drafts 7 and 2020-12: $ref within the
+// schema, recursive ones too; allOf, anyOf, oneOf, not, if; all keywords of objects,
+// arrays, strings and numbers but unevaluatedProperties and unevaluatedItems; patterns
+// that are also expressions of package regexp; and the formats date, date-time, time,
+// duration, email, hostname, ipv4, ipv6, uri, uri-reference and uuid. Each value is
+// checked before it is used. Where none is found, the call is an [llm.ErrUnsupported]
+// with the path of a keyword that stands in the way. That is so for contradictions,
+// for keywords that Auto does not know, for what takes more than 64 KiB, and now and
+// then where several keywords leave few values, which Auto finds by trying.
+func Auto() *Model { return AutoWith(AutoOptions{}) }
+
+// AutoWith returns a model as [Auto] does, with options.
+func AutoWith(o AutoOptions) *Model {
+	o.Tools = slices.Clone(o.Tools)
+	return newModel(auto{o})
+}
 
 // auto answers by rule.
-type auto struct{}
+type auto struct{ AutoOptions }
 
-func (auto) answer(_ context.Context, c *call) (take, error) {
-	chosen, err := chooseTools(c)
+func (a auto) answer(_ context.Context, c *call) (take, error) {
+	chosen, err := a.chooseTools(c)
 	if err != nil {
 		return take{}, err
 	}
+	// Later steps of a conversation get other values.
+	rng := rand.New(rand.NewPCG(a.Seed, uint64(len(c.req.Messages))))
 	var parts []llm.Part
 	for _, i := range chosen {
 		t := c.req.Tools[i]
-		input, err := arguments(t.Schema)
+		input, err := a.arguments(t.Schema, rng)
 		if err != nil {
 			return take{}, c.unsatisfied(fmt.Sprintf("tools[%d].schema", i), err)
 		}
@@ -54,7 +83,7 @@ func (auto) answer(_ context.Context, c *call) (take, error) {
 	if parts == nil {
 		text := report(c.req.Messages)
 		if o := c.req.Output; o != nil {
-			document, err := generate(o.Schema)
+			document, err := generate(o.Schema, a.AutoOptions, rng)
 			if err != nil {
 				return take{}, c.unsatisfied("output.schema", err)
 			}
@@ -75,10 +104,15 @@ func (c *call) unsatisfied(path string, err error) error {
 }
 
 // chooseTools returns the indices of the tools to call now.
-func chooseTools(c *call) ([]int, error) {
+func (a auto) chooseTools(c *call) ([]int, error) {
 	choice := c.req.ToolChoice
-	if choice.Mode == llm.ToolChoiceNone {
+	if choice.Mode == llm.ToolChoiceNone || len(c.req.Tools) == 0 {
 		return nil, nil
+	}
+	for i, name := range a.Tools {
+		if !slices.ContainsFunc(c.req.Tools, func(t llm.Tool) bool { return t.Name == name }) {
+			return nil, c.broken("AutoOptions.Tools[%d]: the request has no tool of that name", i)
+		}
 	}
 	called := make(map[string]bool)
 	for _, m := range c.req.Messages {
@@ -92,7 +126,7 @@ func chooseTools(c *call) ([]int, error) {
 			continue
 		}
 		all = append(all, i)
-		if !called[t.Name] {
+		if !called[t.Name] && (a.Tools == nil || slices.Contains(a.Tools, t.Name)) {
 			fresh = append(fresh, i)
 		}
 	}
@@ -101,7 +135,9 @@ func chooseTools(c *call) ([]int, error) {
 		if len(all) == 0 {
 			return nil, c.fault(llm.ErrUnsupported, "tool_choice: only tools that the provider runs are left to call, and a fake runs none")
 		}
-		chosen = all[:1]
+		// A tool that was named goes before one that was not.
+		i := max(0, slices.IndexFunc(all, func(i int) bool { return slices.Contains(a.Tools, c.req.Tools[i].Name) }))
+		chosen = all[i : i+1]
 	}
 	if choice.Single && len(chosen) > 1 {
 		chosen = chosen[:1]
@@ -160,13 +196,13 @@ func resultText(parts []llm.Part) string {
 }
 
 // arguments generates the arguments of a tool, which are an object.
-func arguments(schema json.RawMessage) (json.RawMessage, error) {
+func (a auto) arguments(schema json.RawMessage, rng *rand.Rand) (json.RawMessage, error) {
 	if len(schema) == 0 {
 		return json.RawMessage("{}"), nil
 	}
-	v, err := generate(schema)
+	v, err := generate(schema, a.AutoOptions, rng)
 	if err == nil && v[0] != '{' {
-		return nil, keyword(".type", "arguments must be an object")
+		return nil, &schemaError{path: ".type", why: "arguments must be an object"}
 	}
 	return v, err
 }

@@ -13,7 +13,8 @@ import (
 type call struct {
 	op    string
 	info  llm.Info
-	id    string       // "fake-1"; "" until the request has arrived
+	n     int          // of the request; 0 until it has arrived
+	id    string       // "fake-1"; "" until then
 	req   *llm.Request // the recorded copy, which nobody may change
 	state *state
 }

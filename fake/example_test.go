@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"strings"
+	"time"
 
 	"github.com/parley-sdk/parley/fake"
 	"github.com/parley-sdk/parley/llm"
@@ -89,18 +91,12 @@ func ExampleAuto() {
 	// weather answered: 4C <nil>
 }
 
-// Turns with a matcher wait for their request, whatever the order of the calls.
-func ExampleTurn_When() {
-	says := func(word string) func(*llm.Request) bool {
-		return func(req *llm.Request) bool {
-			text, ok := req.Messages[0].Content[0].(*llm.TextPart)
-			return ok && strings.Contains(text.Text, word)
-		}
-	}
+// Turns with matchers wait for their request, whatever the order of the calls.
+func ExampleTurn_On() {
 	m := fake.New(
-		fake.Text("Oslo").When(says("Norway")),
-		fake.Text("Paris").When(says("France")),
-		fake.Text("I do not know."),
+		fake.Text("Oslo").On(fake.UserSays("Norway")),
+		fake.Text("Paris").On(fake.UserSays("France")),
+		fake.Text("I do not know.").Always(),
 	)
 	for _, country := range []string{"France", "Atlantis", "Norway"} {
 		req := &llm.Request{Messages: []llm.Message{llm.UserText("The capital of " + country + "?")}}
@@ -111,6 +107,138 @@ func ExampleTurn_When() {
 	// Paris <nil>
 	// I do not know. <nil>
 	// Oslo <nil>
+}
+
+// A function may decide too.
+func ExampleTurn_When() {
+	m := fake.New(
+		fake.Text("That is a lot.").When(func(req *llm.Request) bool { return req.MaxTokens > 1000 }),
+		fake.Text("That will do."),
+	)
+	for _, limit := range []int{100, 2000} {
+		req := &llm.Request{Messages: []llm.Message{llm.UserText("Hello")}, MaxTokens: limit}
+		resp, err := m.Generate(context.Background(), req)
+		fmt.Println(resp.Text(), err)
+	}
+	// Output:
+	// That will do. <nil>
+	// That is a lot. <nil>
+}
+
+// Two failures and then an answer.
+func ExampleTurn_Times() {
+	m := fake.New(fake.Fail(llm.ErrRateLimited).Times(2), fake.Text("Here I am."))
+	for range 3 {
+		resp, err := m.Generate(context.Background(), &llm.Request{Messages: []llm.Message{llm.UserText("Hello")}})
+		if err != nil {
+			fmt.Println(llm.CodeOf(err), llm.IsRetryable(err))
+			continue
+		}
+		fmt.Println(resp.Text())
+	}
+	// Output:
+	// rate limited true
+	// rate limited true
+	// Here I am.
+}
+
+// A stream that stops half-way, until the caller gives up.
+func ExampleTurn_StallAfter() {
+	m := fake.New(fake.Text("It is 4 degrees.").Chunk(6).StallAfter(3))
+	ctx, giveUp := context.WithCancel(context.Background())
+	defer giveUp()
+	req := &llm.Request{Messages: []llm.Message{llm.UserText("How warm is it?")}}
+	said := ""
+	for text, err := range llm.TextStream(m.Stream(ctx, req)) {
+		if err != nil {
+			fmt.Printf("%q %v\n", said, llm.CodeOf(err))
+			break
+		}
+		if said += text; said == "It is 4 degr" {
+			time.AfterFunc(time.Millisecond, giveUp)
+		}
+	}
+	// Output:
+	// "It is 4 degr" canceled
+}
+
+// Arguments of a tool that are not valid JSON, and a refusal.
+func ExampleTurn_StopWith() {
+	m := fake.New(
+		fake.ToolCall("weather", json.RawMessage(`{"city": "Os`)).StopWith(llm.StopMaxTokens),
+		fake.Text("I cannot help with that.").StopWith(llm.StopRefusal),
+	)
+	for range 2 {
+		resp, err := m.Generate(context.Background(), &llm.Request{Messages: []llm.Message{llm.UserText("Hello")}})
+		if err != nil {
+			fmt.Println(err)
+			continue
+		}
+		for _, call := range resp.ToolCalls() {
+			fmt.Println(call.Name, call.Malformed)
+		}
+		fmt.Printf("%s: %q\n", resp.StopReason, resp.Text())
+	}
+	// Output:
+	// weather {"city": "Os
+	// max_tokens: ""
+	// refusal: "I cannot help with that."
+}
+
+// What the author of a test reads where the script does not fit. In a test, give it t.
+func ExampleModel_AssertExhausted() {
+	m := fake.New(
+		fake.ToolCall("weather", nil).On(fake.UserSays("weather"), fake.HasTool("weather")),
+		fake.Text("Hello!"),
+	)
+	req := &llm.Request{Messages: []llm.Message{llm.UserText("Will it rain?")}, Tools: []llm.Tool{{Name: "weather"}}}
+	if _, err := m.Generate(context.Background(), req); err != nil {
+		fmt.Println(err)
+	}
+	m.AssertExhausted(printer{})
+	// Output:
+	// fake: 1 not played:
+	//   turns[0]: tool_call weather {}, when user says "weather", when has tool weather
+	//     fake-1 differs:
+	//       - user says "weather"
+	//       + user says "Will it rain?"
+	// The last of 1 requests:
+	//   fake-1 tool:weather
+	//     messages[0].content[0] user: text "Will it rain?"
+}
+
+// printer stands for a *testing.T.
+type printer struct{}
+
+func (printer) Helper()                           {}
+func (printer) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+
+// A function streams the answer, and decides what comes when.
+func ExampleStreamFunc() {
+	m := fake.StreamFunc(func(_ context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
+		return func(yield func(llm.Event, error) bool) {
+			for _, ev := range []llm.Event{
+				&llm.PartStart{Part: &llm.ToolCallPart{Name: "weather"}},
+				&llm.ToolCallDelta{Input: `{"city":`},
+				&llm.ToolCallDelta{Input: `"Oslo"}`},
+				&llm.PartStop{},
+				&llm.Finish{},
+			} {
+				if !yield(ev, nil) {
+					return
+				}
+			}
+		}
+	})
+	resp, err := m.Generate(context.Background(), &llm.Request{Messages: []llm.Message{llm.UserText("How warm is it?")}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	call := resp.ToolCalls()[0]
+	fmt.Println(resp.StopReason, call.ID, call.Name, string(call.Input))
+	// Output:
+	// tool_use call_1 weather {"city":"Oslo"}
 }
 
 // A stream of deltas that breaks off: what arrived is kept.
@@ -186,4 +314,29 @@ func ExampleModel_Requests() {
 	}
 	// Output:
 	// 1 200
+}
+
+// Options: another seed gives other values, and optional properties are added.
+func ExampleAutoWith() {
+	schema := json.RawMessage(`{
+		"type": "object",
+		"properties": {
+			"city": {"enum": ["Oslo", "Paris", "Rome"]},
+			"code": {"type": "string", "pattern": "^[A-Z]{2}-[0-9]{3}$"},
+			"legs": {"type": "array", "minItems": 2, "items": {"type": "integer", "minimum": 1, "maximum": 900}}
+		},
+		"required": ["city", "code"]
+	}`)
+	req := &llm.Request{
+		Messages: []llm.Message{llm.UserText("Plan a trip.")},
+		Output:   &llm.OutputFormat{Name: "trip", Schema: schema},
+	}
+	for _, o := range []fake.AutoOptions{{}, {Seed: 1}, {Seed: 2, Optional: true}} {
+		resp, err := fake.AutoWith(o).Generate(context.Background(), req)
+		fmt.Println(resp.Text(), err)
+	}
+	// Output:
+	// {"city":"Oslo","code":"AA-000"} <nil>
+	// {"city":"Oslo","code":"HY-152"} <nil>
+	// {"city":"Rome","code":"BL-539","legs":[606,469]} <nil>
 }

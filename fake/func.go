@@ -2,6 +2,7 @@ package fake
 
 import (
 	"context"
+	"iter"
 
 	"github.com/parley-sdk/parley/llm"
 )
@@ -49,3 +50,62 @@ func (f function) answer(ctx context.Context, c *call) (take, error) {
 }
 
 func (function) left() []string { return nil }
+
+// StreamFunc returns a model that asks f for the events of each answer, as [Func] does
+// for a response. It decides what comes when: it may wait, for ctx too, and fail
+// half-way. Generate collects the same stream.
+//
+// The events are played as they are, legal or not, but what the Finish and the ids of
+// tool calls leave open is filled in. A stream without a Finish is an
+// [llm.ErrIncomplete]. An error ends the stream and is passed on as [Fail] says. The
+// function is left as soon as the caller leaves the loop, or the context ends.
+func StreamFunc(f func(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error]) *Model {
+	return newModel(streamFunction(f))
+}
+
+type streamFunction func(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error]
+
+func (f streamFunction) answer(ctx context.Context, c *call) (take, error) {
+	if f == nil {
+		return take{}, c.broken("StreamFunc: nil function")
+	}
+	events := f(ctx, copyRequest(c.req))
+	if events == nil {
+		return take{}, c.broken("the function returned no stream")
+	}
+	return take{stream: func(yield func(llm.Event, error) bool) {
+		var acc llm.Accumulator
+		for ev, err := range events {
+			if err != nil {
+				yield(nil, c.typed(err))
+				return
+			}
+			if isNil(ev) {
+				yield(nil, c.broken("the function yielded a nil event"))
+				return
+			}
+			ev = copyEvent(ev)
+			switch ev := ev.(type) {
+			case *llm.PartStart:
+				c.state.number([]llm.Part{ev.Part})
+			case *llm.Finish:
+				c.completeFinish(ev, acc.Response())
+			}
+			_ = acc.Add(ev) // events may break the grammar
+			if !yield(ev, nil) {
+				return
+			}
+		}
+	}}, nil
+}
+
+func (streamFunction) left() []string { return nil }
+
+// completeFinish fills in what a Finish leaves open; r is the answer before it.
+func (c *call) completeFinish(f *llm.Finish, r *llm.Response) {
+	r.StopReason, r.RawStopReason, r.Usage = f.StopReason, f.RawStopReason, f.Usage
+	r.Provider, r.Model, r.RequestID = f.Provider, f.Model, f.RequestID
+	c.complete(r)
+	f.StopReason, f.RawStopReason, f.Usage = r.StopReason, r.RawStopReason, r.Usage
+	f.Provider, f.Model, f.RequestID = r.Provider, r.Model, r.RequestID
+}

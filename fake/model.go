@@ -9,8 +9,8 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
-// Model is a model in memory. It is made by [New], [Func], [Auto] or [Replay], and
-// is safe for concurrent use.
+// Model is a model in memory. It is made by [New], [Func], [StreamFunc], [Auto] or
+// [Replay], and is safe for concurrent use.
 //
 // It keeps a copy of every request for as long as it lives, see [Model.Requests],
 // unless told to [Model.Forget].
@@ -106,7 +106,8 @@ func (m *Model) answer(ctx context.Context, op string, req *llm.Request) (*call,
 		return c, take{}, e
 	}
 	c.state = m.state
-	c.req, c.id = m.arrive(req)
+	c.req, c.n = m.arrive(req)
+	c.id = provider + "-" + strconv.Itoa(c.n)
 	if !m.lenient {
 		if err := c.refuse(); err != nil {
 			return c, take{}, err
@@ -116,9 +117,9 @@ func (m *Model) answer(ctx context.Context, op string, req *llm.Request) (*call,
 	return c, t, err
 }
 
-// arrive records a request. It returns the copy, which nobody may change, and the
-// id of the call.
-func (s *state) arrive(req *llm.Request) (*llm.Request, string) {
+// arrive records a request. It returns the copy, which nobody may change, and its
+// number.
+func (s *state) arrive(req *llm.Request) (*llm.Request, int) {
 	kept := copyRequest(req)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,7 +127,7 @@ func (s *state) arrive(req *llm.Request) (*llm.Request, string) {
 	if !s.forgets {
 		s.requests = append(s.requests, kept)
 	}
-	return kept, "fake-" + strconv.Itoa(s.arrived)
+	return kept, s.arrived
 }
 
 // Forget makes the model keep no requests from now on, and returns it: for programs

@@ -2,6 +2,7 @@ package fake
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/parley-sdk/parley/llm"
@@ -9,11 +10,28 @@ import (
 
 // take is an answer, ready to be played.
 type take struct {
-	delay  time.Duration // before the first event
-	events []llm.Event   // made for this call, so that they may be given away
-	err    error         // after the events; nil = incomplete, unless they finished
-	usage  *llm.Usage    // told before an error; nil = estimated from what was delivered
-	exact  bool          // err comes from a tape, and so does what was told before it
+	delay  time.Duration               // before the first event
+	pace   float64                     // tokens a second; 0 = at once
+	events []llm.Event                 // made for this call, so that they may be given away
+	stream iter.Seq2[llm.Event, error] // in the place of events
+	stall  bool                        // after the events, until the context ends
+	err    error                       // after the events; nil = incomplete, unless they finished
+	usage  *llm.Usage                  // told before an error; nil = estimated from what was delivered
+	exact  bool                        // err comes from a tape, and so does what was told before it
+}
+
+// all are the events and, of a stream, its error.
+func (t take) all() iter.Seq2[llm.Event, error] {
+	if t.stream != nil {
+		return t.stream
+	}
+	return func(yield func(llm.Event, error) bool) {
+		for _, ev := range t.events {
+			if !yield(ev, nil) {
+				return
+			}
+		}
+	}
 }
 
 // play yields a take: the events, and at most one error, last.
@@ -22,16 +40,21 @@ func (c *call) play(ctx context.Context, t take, yield func(llm.Event, error) bo
 		yield(nil, err)
 		return
 	}
+	var delivered []llm.Event
 	finished := false
-	for i, ev := range t.events {
-		if err := c.interrupted(ctx); err != nil && !finished {
-			c.fail(t, t.events[:i], err, yield)
+	for ev, err := range t.all() {
+		if err == nil && !finished {
+			err = c.wait(ctx, pause(ev, t.pace))
+		}
+		if err != nil {
+			c.fail(t, delivered, err, yield)
 			return
 		}
 		if f, ok := ev.(*llm.Finish); ok {
 			finished = true
 			c.state.finish(f)
 		}
+		delivered = append(delivered, ev)
 		if !yield(ev, nil) {
 			return
 		}
@@ -39,16 +62,37 @@ func (c *call) play(ctx context.Context, t take, yield func(llm.Event, error) bo
 	if finished && t.err == nil {
 		return
 	}
+	if t.stall {
+		<-ctx.Done()
+	}
 	switch err := c.interrupted(ctx); {
 	case err != nil:
-		c.fail(t, t.events, err, yield)
+		c.fail(t, delivered, err, yield)
 	case t.err == nil:
-		c.fail(t, t.events, c.fault(llm.ErrIncomplete, "the answer broke off"), yield)
+		c.fail(t, delivered, c.fault(llm.ErrIncomplete, "the answer broke off"), yield)
 	case t.exact:
 		yield(nil, t.err)
 	default:
-		c.fail(t, t.events, t.err, yield)
+		c.fail(t, delivered, t.err, yield)
 	}
+}
+
+// pause is how long a model needs for an event that makes so many tokens a second. A
+// token is what it is in an estimate of usage.
+func pause(ev llm.Event, pace float64) time.Duration {
+	if pace == 0 {
+		return 0
+	}
+	size := 0
+	switch ev := ev.(type) {
+	case *llm.TextDelta:
+		size = len(ev.Text)
+	case *llm.ReasoningDelta:
+		size = len(ev.Text)
+	case *llm.ToolCallDelta:
+		size = len(ev.Input)
+	}
+	return time.Duration(float64(size) / bytesPerToken / pace * float64(time.Second))
 }
 
 // fail ends a stream with an error. Where something was delivered it tells the usage

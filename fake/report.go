@@ -22,8 +22,9 @@ const (
 )
 
 // AssertExhausted fails the test while turns of the script, or calls of the tape,
-// have not been played: it names each of them, and shows the last requests, content
-// included. A model that [Func] or [Auto] made has nothing to exhaust.
+// have not been played: it names each of them, shows how the last request that passed a
+// turn over differs from what the turn waits for, and shows the last requests, content
+// included. A model that [Func], [StreamFunc] or [Auto] made has nothing to exhaust.
 func (m *Model) AssertExhausted(t TB) {
 	t.Helper()
 	if m == nil || m.state == nil {
@@ -91,6 +92,20 @@ func partPicture(p llm.Part) string {
 
 func quote(s string) string { return strconv.Quote(clip(s, reportRunes)) }
 
+// diff shows what a turn waits for, and what came instead.
+func (m *miss) diff() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n    fake-%d differs:", m.n)
+	for _, f := range m.failed {
+		got := "not so"
+		if f.got != nil {
+			got = f.got(m.arrived)
+		}
+		fmt.Fprintf(&b, "\n      - %s\n      + %s", f.name, got)
+	}
+	return b.String()
+}
+
 // describe shows a turn to the author of a test.
 func (t Turn) describe() string {
 	var said []string
@@ -102,14 +117,16 @@ func (t Turn) describe() string {
 	if t.asEvents {
 		said = append(said, fmt.Sprintf("%d events", len(t.events)))
 	}
-	if t.cut {
+	if t.stall {
+		said = append(said, fmt.Sprintf("stalls after %d events", t.cutAt))
+	} else if t.cut {
 		said = append(said, fmt.Sprintf("cut after %d events", t.cutAt))
 	}
 	if t.err != nil {
 		said = append(said, "fails: "+string(llm.CodeOf(t.err)))
 	}
-	if t.match != nil {
-		said = append(said, "when its matcher says so")
+	for _, m := range t.matchers {
+		said = append(said, "when "+m.name)
 	}
 	if t.faults != "" {
 		said = append(said, "cannot be played: "+t.faults)

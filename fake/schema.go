@@ -4,293 +4,370 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
-	"slices"
+	"regexp"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
-// generate returns a JSON value for a JSON Schema: a small one, always the same. The
-// error begins with the path of the keyword that it cannot satisfy: ".properties.id.pattern".
-func generate(raw json.RawMessage) (json.RawMessage, error) {
-	switch string(bytes.TrimSpace(raw)) {
-	case "", "true":
-		return json.RawMessage(`"fake"`), nil
-	case "false":
-		return nil, keyword("", "nothing satisfies it")
-	}
-	var s schema
-	if json.Unmarshal(raw, &s) != nil {
-		return nil, keyword("", "not a schema that fake.Auto can read")
-	}
-	for _, v := range []json.RawMessage{s["const"], s.first("enum"), s["default"]} {
-		if v != nil {
-			return v, nil
-		}
-	}
-	for _, k := range unknown {
-		if s[k] != nil {
-			return nil, keyword("."+k, "fake.Auto cannot satisfy it")
-		}
-	}
-	switch t := s.valueType(); t {
-	case "object":
-		return s.object()
-	case "array":
-		return s.array()
-	case "string":
-		return s.string()
-	case "integer", "number":
-		return s.number(t == "integer")
-	case "boolean":
-		return json.RawMessage("true"), nil
-	case "null":
-		return json.RawMessage("null"), nil
-	}
-	return nil, keyword(".type", "fake.Auto does not know it")
+// A value is a JSON value as this file decodes it: nil, bool, string, json.Number,
+// []any or *object. Numbers keep their digits, and objects their order.
+
+// object is a JSON object, or a schema that is one. The nil object is empty.
+type object struct {
+	keys   []string
+	values map[string]any
 }
 
-// unknown are the keywords that restrict a value in ways that this generator does
-// not follow. What stands neither here nor below restricts nothing.
-var unknown = [...]string{"$ref", "$dynamicRef", "$recursiveRef", "allOf", "anyOf", "oneOf", "not", "if",
-	"pattern", "prefixItems", "contains", "patternProperties", "propertyNames",
-	"dependentRequired", "dependentSchemas", "dependencies"}
-
-// keyword is an error about the keyword at a path.
-func keyword(path, why string) error { return &keywordError{path, why} }
-
-type keywordError struct{ path, why string }
-
-func (e *keywordError) Error() string { return e.path + ": " + e.why }
-
-// at puts a step before the path of a keyword error.
-func at(step string, err error) error {
-	if e, ok := err.(*keywordError); ok {
-		return keyword(step+e.path, e.why)
+func (o *object) get(key string) (any, bool) {
+	if o == nil {
+		return nil, false
 	}
-	return err
+	v, ok := o.values[key]
+	return v, ok
 }
 
-// schema is a JSON Schema object, by keyword.
-type schema map[string]json.RawMessage
-
-// first is the first value of a keyword that lists some.
-func (s schema) first(key string) json.RawMessage {
-	var list []json.RawMessage
-	if json.Unmarshal(s[key], &list) != nil || len(list) == 0 {
-		return nil
+func (o *object) set(key string, v any) {
+	if _, ok := o.values[key]; !ok {
+		o.keys = append(o.keys, key)
 	}
-	return list[0]
+	if o.values == nil {
+		o.values = make(map[string]any)
+	}
+	o.values[key] = v
 }
 
-// valueType is the type to generate: of several the first that is not null, and
-// where none is given the one that the other keywords are about.
-func (s schema) valueType() string {
-	var one string
-	if json.Unmarshal(s["type"], &one) == nil {
-		return one
+// MarshalJSON keeps the order of the keys.
+func (o *object) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	for _, key := range o.keys {
+		b.WriteByte(',')
+		b.Write(encode(key))
+		b.WriteByte(':')
+		b.Write(encode(o.values[key]))
 	}
-	var several []string
-	if json.Unmarshal(s["type"], &several) == nil && len(several) > 0 {
-		if i := slices.IndexFunc(several, func(t string) bool { return t != "null" }); i >= 0 {
-			return several[i]
+	return append([]byte("{"), append(bytes.TrimPrefix(b.Bytes(), []byte(",")), '}')...), nil
+}
+
+// encode writes a value; text stands as it is, without escapes for HTML.
+func encode(v any) json.RawMessage {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // a value always encodes
+	return bytes.TrimSpace(b.Bytes())
+}
+
+// decode reads a value, which is valid JSON.
+func decode(raw json.RawMessage) (any, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	return decodeNext(d)
+}
+
+func decodeNext(d *json.Decoder) (any, error) {
+	t, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch t {
+	case json.Delim('['):
+		list := []any{}
+		for d.More() {
+			v, err := decodeNext(d)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
 		}
-		return several[0]
+		_, err = d.Token()
+		return list, err
+	case json.Delim('{'):
+		o := new(object)
+		for d.More() {
+			key, err := d.Token()
+			if err != nil {
+				return nil, err
+			}
+			v, err := decodeNext(d)
+			if err != nil {
+				return nil, err
+			}
+			o.set(key.(string), v)
+		}
+		_, err = d.Token()
+		return o, err
 	}
-	switch {
-	case s["type"] != nil:
-		return ""
-	case s["properties"] != nil, s["required"] != nil:
-		return "object"
-	case s["items"] != nil:
-		return "array"
+	return t, nil
+}
+
+// equal compares two values as JSON Schema does: numbers by what they are worth.
+func equal(a, b any) bool {
+	switch a := a.(type) {
+	case json.Number:
+		b, ok := b.(json.Number)
+		if !ok {
+			return false
+		}
+		x, errX := a.Float64()
+		y, errY := b.Float64()
+		return a == b || errX == nil && errY == nil && x == y
+	case []any:
+		b, ok := b.([]any)
+		if !ok || len(a) != len(b) {
+			return false
+		}
+		for i := range a {
+			if !equal(a[i], b[i]) {
+				return false
+			}
+		}
+		return true
+	case *object:
+		b, ok := b.(*object)
+		if !ok || len(a.keys) != len(b.keys) {
+			return false
+		}
+		for key, v := range a.values {
+			if w, ok := b.get(key); !ok || !equal(v, w) {
+				return false
+			}
+		}
+		return true
 	}
-	return "string"
+	switch b.(type) {
+	case []any, *object:
+		return false
+	}
+	return a == b
+}
+
+// schema is a schema and where it was found: ".properties.id".
+type schema struct {
+	v    any // bool or *object; anything else is no schema
+	path string
+}
+
+// has returns the value of a keyword.
+func (s schema) has(key string) (any, bool) {
+	o, _ := s.v.(*object)
+	return o.get(key)
+}
+
+// at is the schema that stands at a keyword.
+func (s schema) at(key string) (schema, bool) {
+	v, ok := s.has(key)
+	return schema{v, s.path + "." + key}, ok
+}
+
+// list are the schemas of a keyword that lists some; none where it has another form.
+func (s schema) list(key string) []schema {
+	v, _ := s.has(key)
+	items, _ := v.([]any)
+	out := make([]schema, len(items))
+	for i, item := range items {
+		out[i] = schema{item, s.path + "." + key + "[" + strconv.Itoa(i) + "]"}
+	}
+	return out
+}
+
+// named are the schemas of a keyword that names some.
+func (s schema) named(key string) func(yield func(string, schema) bool) {
+	v, _ := s.has(key)
+	o, _ := v.(*object)
+	return func(yield func(string, schema) bool) {
+		if o == nil {
+			return
+		}
+		for _, name := range o.keys {
+			if !yield(name, schema{o.values[name], s.path + "." + key + "." + name}) {
+				return
+			}
+		}
+	}
+}
+
+// names are the strings of a keyword that lists some.
+func (s schema) names(key string) []string {
+	v, _ := s.has(key)
+	return stringsOf(v)
+}
+
+func stringsOf(v any) []string {
+	items, _ := v.([]any)
+	var out []string
+	for _, item := range items {
+		if name, ok := item.(string); ok {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // limit is the number of a keyword, and whether it has one.
 func (s schema) limit(key string) (float64, bool) {
-	var v float64
-	ok := s[key] != nil && json.Unmarshal(s[key], &v) == nil
-	return v, ok
+	v, _ := s.has(key)
+	n, ok := v.(json.Number)
+	if !ok {
+		return 0, false
+	}
+	f, err := n.Float64()
+	return f, err == nil
 }
 
-// size checks a length against two keywords.
-func (s schema) size(n int, least, most string) error {
-	if v, ok := s.limit(least); ok && float64(n) < v {
-		return keyword("."+least, "more than fake.Auto makes")
+// size is the limit of a length, or otherwise where the schema has none.
+func (s schema) size(key string, otherwise int) int {
+	f, ok := s.limit(key)
+	switch {
+	case !ok:
+		return otherwise
+	case f > math.MaxInt32:
+		return math.MaxInt32
 	}
-	if v, ok := s.limit(most); ok && float64(n) > v {
-		return keyword("."+most, "less than fake.Auto makes")
+	return int(math.Ceil(f))
+}
+
+func (s schema) text(key string) string {
+	v, _ := s.has(key)
+	text, _ := v.(string)
+	return text
+}
+
+// types are the types that the schema allows; ok is false where it does not say.
+func (s schema) types() (types []string, ok bool) {
+	v, ok := s.has("type")
+	if one, is := v.(string); is {
+		return []string{one}, true
+	}
+	return stringsOf(v), ok
+}
+
+// fault is the error of a schema at one of its keywords.
+func (s schema) fault(key, why string) error {
+	if key != "" {
+		key = "." + key
+	}
+	return &schemaError{path: s.path + key, why: why}
+}
+
+// unknown is the error where it cannot be told what satisfies a keyword.
+func (s schema) unknown(key, why string) error {
+	e := s.fault(key, why).(*schemaError)
+	e.unknown = true
+	return e
+}
+
+// schemaError says which keyword a value does not satisfy.
+type schemaError struct {
+	path, why string
+	unknown   bool // it may satisfy it: this package cannot tell
+}
+
+func (e *schemaError) Error() string { return e.path + ": " + e.why }
+
+func isUnknown(err error) bool {
+	e, ok := err.(*schemaError)
+	return ok && e.unknown
+}
+
+// document is the schema that references point into.
+type document struct {
+	root     any
+	draft7   bool // siblings of $ref count for nothing
+	patterns map[string]*regexp.Regexp
+	depth    int // of the check
+	left     int // steps that may still be taken, so that no schema takes for ever
+}
+
+func newDocument(root any) *document {
+	s := schema{v: root}
+	return &document{
+		root:     root,
+		draft7:   strings.Contains(s.text("$schema"), "draft-07"),
+		patterns: make(map[string]*regexp.Regexp),
+		left:     maxSteps,
+	}
+}
+
+// step counts a step.
+func (d *document) step(s schema) error {
+	if d.left--; d.left < 0 {
+		return s.unknown("", "too complex for fake.Auto")
 	}
 	return nil
 }
 
-// object generates the required properties, in the order in which they are required.
-func (s schema) object() (json.RawMessage, error) {
-	var required []string
-	if s["required"] != nil && json.Unmarshal(s["required"], &required) != nil {
-		return nil, keyword(".required", "not a list of names")
+// follow returns what a $ref points to.
+func (d *document) follow(s schema) (schema, error) {
+	ref := s.text("$ref")
+	target := schema{path: s.path + ".$ref"}
+	pointer, local := strings.CutPrefix(ref, "#")
+	switch {
+	case !local:
+		return target, s.unknown("$ref", "fake.Auto follows references within the schema only")
+	case pointer != "" && pointer[0] != '/':
+		v, ok := anchored(d.root, pointer)
+		target.v = v
+		if !ok {
+			return target, s.unknown("$ref", "there is no such anchor")
+		}
+		return target, nil
 	}
-	required = unique(required)
-	var properties schema
-	if s["properties"] != nil && json.Unmarshal(s["properties"], &properties) != nil {
-		return nil, keyword(".properties", "not an object")
-	}
-	var b bytes.Buffer
-	b.WriteByte('{')
-	for i, name := range required {
-		property, path := properties[name], ".properties."+name
-		if property == nil {
-			property, path = s["additionalProperties"], ".additionalProperties"
+	v := d.root
+	for step := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
+		if pointer == "" {
+			break
 		}
-		v, err := generate(property)
-		if err != nil {
-			return nil, at(path, err)
+		var ok bool
+		step = strings.NewReplacer("~1", "/", "~0", "~").Replace(unescapeURL(step))
+		switch in := v.(type) {
+		case *object:
+			v, ok = in.get(step)
+		case []any:
+			i, err := strconv.Atoi(step)
+			if ok = err == nil && i >= 0 && i < len(in); ok {
+				v = in[i]
+			}
 		}
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		key, _ := json.Marshal(name) // a string always encodes
-		b.Write(key)
-		b.WriteByte(':')
-		b.Write(v)
-		if b.Len() > maxBytes {
-			return nil, keyword(".properties", tooLarge)
+		if !ok {
+			return target, s.unknown("$ref", "it points to nothing")
 		}
 	}
-	b.WriteByte('}')
-	return b.Bytes(), s.size(len(required), "minProperties", "maxProperties")
+	target.v = v
+	return target, nil
 }
 
-// unique is a list of names without repetitions; it takes the list's memory.
-func unique(names []string) []string {
-	seen := make(map[string]bool, len(names))
-	return slices.DeleteFunc(names, func(name string) bool {
-		again := seen[name]
-		seen[name] = true
-		return again
-	})
+// anchored finds the schema of an $anchor.
+func anchored(v any, name string) (any, bool) {
+	switch v := v.(type) {
+	case *object:
+		if a, ok := v.values["$anchor"]; ok && a == any(name) {
+			return v, true
+		}
+		for _, key := range v.keys {
+			if found, ok := anchored(v.values[key], name); ok {
+				return found, true
+			}
+		}
+	case []any:
+		for _, item := range v {
+			if found, ok := anchored(item, name); ok {
+				return found, true
+			}
+		}
+	}
+	return nil, false
 }
 
-// array generates one item, or as many as there must be.
-func (s schema) array() (json.RawMessage, error) {
-	n := 1
-	if v, ok := s.limit("minItems"); ok && v > 1 && v <= maxSize {
-		n = int(math.Ceil(v))
+// pattern compiles the expression of a keyword. Those of JSON Schema are of
+// JavaScript, of which Go knows all but a few.
+func (d *document) pattern(s schema, key, expr string) (*regexp.Regexp, error) {
+	if re, ok := d.patterns[expr]; ok && re != nil {
+		return re, nil
 	}
-	if v, ok := s.limit("maxItems"); ok && v < 1 {
-		n = 0
-	}
-	if n > 1 && string(s["uniqueItems"]) == "true" {
-		return nil, keyword(".uniqueItems", "fake.Auto makes items that are all the same")
-	}
-	if err := s.size(n, "minItems", "maxItems"); err != nil {
-		return nil, err
-	}
-	if n == 0 {
-		return json.RawMessage("[]"), nil
-	}
-	item, err := generate(s["items"])
+	re, err := regexp.Compile(expr)
 	if err != nil {
-		return nil, at(".items", err)
+		return nil, s.unknown(key, "not a regular expression of Go")
 	}
-	if n*len(item) > maxBytes {
-		return nil, keyword(".minItems", tooLarge)
-	}
-	items := slices.Repeat([][]byte{item}, n)
-	return slices.Concat([]byte("["), bytes.Join(items, []byte(",")), []byte("]")), nil
+	d.patterns[expr] = re
+	return re, nil
 }
-
-// What a schema can make the generator produce is bounded: in an array by items, in a
-// string by runes, and in all by bytes.
-const (
-	maxSize  = 1000
-	maxBytes = 64 << 10
-	tooLarge = "the value is larger than the 64 KiB that fake.Auto makes"
-)
-
-// formats are examples of the string formats that programs parse.
-var formats = map[string]string{
-	"date":      "2006-01-02",
-	"date-time": "2006-01-02T15:04:05Z",
-	"time":      "15:04:05Z",
-	"email":     "fake@example.com",
-	"uri":       "https://example.com/",
-	"uuid":      "00000000-0000-4000-8000-000000000000",
-}
-
-// string generates a string of the format and of the length that is asked for.
-func (s schema) string() (json.RawMessage, error) {
-	text := "fake"
-	var format string
-	if json.Unmarshal(s["format"], &format) == nil && format != "" {
-		if text = formats[format]; text == "" {
-			return nil, keyword(".format", "fake.Auto does not know it")
-		}
-	} else {
-		if v, ok := s.limit("minLength"); ok && v > 4 && v <= maxSize {
-			text = strings.Repeat(text, int(v)/4+1)[:int(math.Ceil(v))]
-		}
-		if v, ok := s.limit("maxLength"); ok && v >= 0 && v < 4 {
-			text = text[:int(v)]
-		}
-	}
-	if err := s.size(utf8.RuneCountInString(text), "minLength", "maxLength"); err != nil {
-		return nil, err
-	}
-	return json.Marshal(text)
-}
-
-// number generates 0, or a number at one of the bounds. Bounds are taken over digit
-// by digit where the value is the bound itself.
-func (s schema) number(integer bool) (json.RawMessage, error) {
-	candidates := []string{"0"}
-	for _, key := range []string{"minimum", "maximum"} {
-		if v, ok := s.limit(key); ok {
-			candidates = append(candidates, string(s[key]), decimal(math.Ceil(v)), decimal(math.Floor(v)))
-		}
-	}
-	for _, key := range []string{"exclusiveMinimum", "exclusiveMaximum"} {
-		if v, ok := s.limit(key); ok {
-			candidates = append(candidates, decimal(math.Floor(v)+1), decimal(math.Ceil(v)-1))
-		}
-	}
-	var first error
-	for _, text := range candidates {
-		err := s.allows(text, integer)
-		if err == nil {
-			return json.RawMessage(text), nil
-		}
-		if first == nil {
-			first = err
-		}
-	}
-	return nil, first
-}
-
-// allows checks a number against the schema.
-func (s schema) allows(text string, integer bool) error {
-	v, err := strconv.ParseFloat(text, 64)
-	if err != nil || integer && (v != math.Trunc(v) || strings.ContainsAny(text, ".eE")) {
-		return keyword(".type", "fake.Auto finds no such number")
-	}
-	checks := []struct {
-		key string
-		ok  func(bound float64) bool
-	}{
-		{"minimum", func(b float64) bool { return v >= b }},
-		{"maximum", func(b float64) bool { return v <= b }},
-		{"exclusiveMinimum", func(b float64) bool { return v > b }},
-		{"exclusiveMaximum", func(b float64) bool { return v < b }},
-		{"multipleOf", func(b float64) bool { return b > 0 && math.Mod(v, b) == 0 }},
-	}
-	for _, c := range checks {
-		if bound, ok := s.limit(c.key); ok && !c.ok(bound) {
-			return keyword("."+c.key, "fake.Auto finds no number that satisfies it")
-		}
-	}
-	return nil
-}
-
-func decimal(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

@@ -10,8 +10,8 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
-// New returns a model that plays the turns in order, one a call; see [Turn.When] for
-// turns that wait for their request. A call for which no turn is left is an
+// New returns a model that plays the turns in order, one a call; see [Turn.On] for
+// turns that wait for their request, and [Turn.Times] for those that are played again. A call for which no turn is left is an
 // [llm.ErrInternal] that is not retryable. It shows the shape of the request (roles,
 // kinds of parts, names of tools, lengths) but none of its content.
 //
@@ -22,7 +22,7 @@ import (
 // loop, or the context ends during [Turn.Delay]. Of several calls at once each gets
 // a turn of its own.
 func New(turns ...Turn) *Model {
-	s := &script{turns: slices.Clone(turns), played: make([]atomic.Bool, len(turns))}
+	s := &script{turns: slices.Clone(turns), played: make([]atomic.Int64, len(turns)), misses: make([]atomic.Pointer[miss], len(turns))}
 	var faults []error
 	for i, t := range turns {
 		if t.faults != "" {
@@ -36,8 +36,15 @@ func New(turns ...Turn) *Model {
 // script plays turns.
 type script struct {
 	turns  []Turn
-	played []atomic.Bool
-	fault  error // what is wrong with the turns themselves
+	played []atomic.Int64         // how often
+	misses []atomic.Pointer[miss] // the last request that passed a turn over
+	fault  error                  // what is wrong with the turns themselves
+}
+
+// miss is a request that did not match a turn, and why.
+type miss struct {
+	arrived
+	failed []Matcher
 }
 
 func (s *script) answer(_ context.Context, c *call) (take, error) {
@@ -46,7 +53,7 @@ func (s *script) answer(_ context.Context, c *call) (take, error) {
 		e.Err = s.fault
 		return take{}, e
 	}
-	if t, ok := s.next(c.req); ok {
+	if t, ok := s.next(c); ok {
 		return t.take(c), nil
 	}
 	return take{}, s.unmatched(c)
@@ -54,33 +61,46 @@ func (s *script) answer(_ context.Context, c *call) (take, error) {
 
 // next takes the first turn left that matches. One pass is enough: what was passed
 // over has been played, or does not match this request. Matchers belong to the
-// user, so no lock may be held here; Swap settles which of two calls gets a turn.
-func (s *script) next(req *llm.Request) (Turn, bool) {
+// user, so no lock may be held here; take settles which of two calls gets a turn.
+func (s *script) next(c *call) (Turn, bool) {
 	var shown *llm.Request // the copy for matchers
 	for i, t := range s.turns {
-		if s.played[i].Load() {
+		if s.isPlayed(i) {
 			continue
 		}
-		if t.match != nil {
+		if len(t.matchers) > 0 {
 			if shown == nil {
-				shown = copyRequest(req)
+				shown = copyRequest(c.req)
 			}
-			if !t.match(shown) {
+			if failed := t.mismatch(arrived{shown, c.n}); failed != nil {
+				s.misses[i].Store(&miss{arrived{c.req, c.n}, failed})
 				continue
 			}
 		}
-		if !s.played[i].Swap(true) {
+		if s.take(i) {
 			return t, true
 		}
 	}
 	return Turn{}, false
 }
 
+// take uses a turn once, unless it is used up.
+func (s *script) take(i int) bool {
+	return s.turns[i].always || s.played[i].Add(1) <= s.turns[i].plays()
+}
+
+func (s *script) isPlayed(i int) bool {
+	return !s.turns[i].always && s.played[i].Load() >= s.turns[i].plays()
+}
+
+// plays is how often a turn is played.
+func (t Turn) plays() int64 { return int64(max(1, t.times)) }
+
 // unmatched is the error of a call that finds no turn.
 func (s *script) unmatched(c *call) error {
 	left := 0
-	for i := range s.played {
-		if !s.played[i].Load() {
+	for i := range s.turns {
+		if !s.isPlayed(i) {
 			left++
 		}
 	}
@@ -97,9 +117,17 @@ func (s *script) unmatched(c *call) error {
 func (s *script) left() []string {
 	var out []string
 	for i, t := range s.turns {
-		if !s.played[i].Load() {
-			out = append(out, fmt.Sprintf("turns[%d]: %s", i, t.describe()))
+		if t.always || s.isPlayed(i) {
+			continue
 		}
+		said := fmt.Sprintf("turns[%d]: %s", i, t.describe())
+		if n := s.played[i].Load(); n > 0 {
+			said += fmt.Sprintf(", played %d of %d times", n, t.plays())
+		}
+		if m := s.misses[i].Load(); m != nil {
+			said += m.diff()
+		}
+		out = append(out, said)
 	}
 	return out
 }

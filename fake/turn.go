@@ -27,7 +27,12 @@ type Turn struct {
 	chunk int  // runes a delta; 0 = defaultChunk
 	cut   bool // after at most so many events:
 	cutAt int
-	match func(*llm.Request) bool // nil = any request
+	stall bool    // instead of the error
+	pace  float64 // tokens a second; 0 = at once
+
+	matchers []Matcher // all must match
+	times    int       // 0 = once
+	always   bool
 
 	faults string // why the turn cannot be played
 }
@@ -117,13 +122,14 @@ func (t Turn) ThenFail(err error) Turn {
 }
 
 // CutAfter breaks the answer off after n events, of which the first is the start of a
-// part: what follows is an error, by default [llm.ErrIncomplete]. The answer is cut in any case: where n is larger than
-// the number of events, just before Finish. n is 0 or more.
+// part: what follows is an error, by default [llm.ErrIncomplete]. The answer is cut in
+// any case: where n is larger than the number of events, just before Finish. n is 0 or
+// more.
 func (t Turn) CutAfter(n int) Turn {
 	if n < 0 {
 		return t.faulty("CutAfter: a negative number of events")
 	}
-	t.cut, t.cutAt = true, n
+	t.stall, t.cut, t.cutAt = false, true, n
 	return t
 }
 
@@ -162,18 +168,42 @@ func (t Turn) Delay(d time.Duration) Turn {
 	return t
 }
 
-// When plays the turn only for a request for which match returns true; until then it
-// is skipped and not consumed. With several matchers all must return true. Each is
-// called at most once a call, without a lock held, with a copy of the request.
-func (t Turn) When(match func(*llm.Request) bool) Turn {
-	if match == nil {
-		return t.faulty("When: nil function")
+// Pace lets the answer come at so many tokens a second, more than 0, with Generate and
+// with Stream. A token is four bytes of text, reasoning or tool arguments, as in the
+// estimated usage.
+func (t Turn) Pace(tokensPerSecond float64) Turn {
+	if !(tokensPerSecond > 0) {
+		return t.faulty("Pace: not more than 0 tokens a second")
 	}
-	if first := t.match; first != nil {
-		t.match = func(r *llm.Request) bool { return first(r) && match(r) }
-	} else {
-		t.match = match
+	t.pace = tokensPerSecond
+	return t
+}
+
+// StallAfter lets the answer come to a stop after n events, counted as by
+// [Turn.CutAfter], until the context ends; the error is that of the context. It goes
+// before [Turn.ThenFail]; of StallAfter and CutAfter the last one counts.
+func (t Turn) StallAfter(n int) Turn {
+	if n < 0 {
+		return t.faulty("StallAfter: a negative number of events")
 	}
+	t.stall, t.cut, t.cutAt = true, true, n
+	return t
+}
+
+// Times plays the turn for n calls, 1 or more, before it is used up.
+// Fail(err).Times(2) before Text("hello") fails twice and then succeeds.
+func (t Turn) Times(n int) Turn {
+	if n < 1 {
+		return t.faulty("Times: less than once")
+	}
+	t.times, t.always = n, false
+	return t
+}
+
+// Always plays the turn for ever: it is never used up, and [Model.AssertExhausted]
+// does not ask for it. It comes last in a script, or has matchers.
+func (t Turn) Always() Turn {
+	t.times, t.always = 0, true
 	return t
 }
 
@@ -206,7 +236,7 @@ func (t Turn) content() []llm.Part {
 
 // take makes the turn's answer to a call.
 func (t Turn) take(c *call) take {
-	k := take{delay: t.delay, usage: t.usage}
+	k := take{delay: t.delay, pace: t.pace, stall: t.stall, usage: t.usage}
 	if t.asEvents {
 		k.events = copyEvents(t.events)
 	} else {
