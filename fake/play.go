@@ -9,11 +9,12 @@ import (
 
 // take is an answer, ready to be played.
 type take struct {
-	delay  time.Duration // before the first event
-	events []llm.Event   // made for this call, so that they may be given away
-	err    error         // after the events; nil = incomplete, unless they finished
-	usage  *llm.Usage    // told before an error; nil = estimated from what was delivered
-	exact  bool          // err comes from a tape, and so does what was told before it
+	delay  time.Duration   // before the first event
+	events []llm.Event     // made for this call, so that they may be given away
+	err    error           // after the events; nil = incomplete, unless they finished
+	pauses []time.Duration // before each event, and before the end; as many as there are
+	usage  *llm.Usage      // told before an error; nil = estimated from what was delivered
+	exact  bool            // err comes from a tape, and so does what was told before it
 }
 
 // play yields a take: the events, and at most one error, last.
@@ -24,7 +25,7 @@ func (c *call) play(ctx context.Context, t take, yield func(llm.Event, error) bo
 	}
 	finished := false
 	for i, ev := range t.events {
-		if err := c.interrupted(ctx); err != nil && !finished {
+		if err := c.wait(ctx, t.pause(i)); err != nil && !finished {
 			c.fail(t, t.events[:i], err, yield)
 			return
 		}
@@ -39,7 +40,7 @@ func (c *call) play(ctx context.Context, t take, yield func(llm.Event, error) bo
 	if finished && t.err == nil {
 		return
 	}
-	switch err := c.interrupted(ctx); {
+	switch err := c.wait(ctx, t.pause(len(t.events))); {
 	case err != nil:
 		c.fail(t, t.events, err, yield)
 	case t.err == nil:
@@ -49,6 +50,14 @@ func (c *call) play(ctx context.Context, t take, yield func(llm.Event, error) bo
 	default:
 		c.fail(t, t.events, t.err, yield)
 	}
+}
+
+// pause is the time before the i-th event.
+func (t take) pause(i int) time.Duration {
+	if i < len(t.pauses) {
+		return t.pauses[i]
+	}
+	return 0
 }
 
 // fail ends a stream with an error. Where something was delivered it tells the usage
