@@ -72,17 +72,10 @@ func (e echo) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event,
 	})
 }
 
-// Every call that the suite makes, those of its middleware cases included, is recorded,
-// and replayed with its times: events, answers and errors are the same, at the same time.
+// Every call that the suite makes, which asks a middleware for all laws, is recorded, and
+// replayed with its times: events, answers and errors are the same, at the same time.
 func TestReplayIsIdentity(t *testing.T) {
 	var calls calls
-	t.Run("laws", func(t *testing.T) {
-		llmtest.Run(t, llmtest.Harness{
-			New:     func(t *testing.T, s llmtest.Script) llm.Model { return &witness{s.Model(), &calls} },
-			Virtual: true,
-			Lacks:   []llmtest.Capability{llmtest.OwnOptions, llmtest.ForeignState},
-		})
-	})
 	t.Run("middleware", func(t *testing.T) {
 		llmtest.RunMiddleware(t, func(next llm.Model) llm.Model { return &witness{next, &calls} })
 	})

@@ -1,7 +1,6 @@
 package fake
 
 import (
-	"bytes"
 	"encoding/json"
 	"time"
 
@@ -49,41 +48,23 @@ func (es tapeEvents) pauses() []time.Duration {
 }
 
 func (es tapeEvents) MarshalJSON() ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b) // which ends each value with a line break; who calls this takes them out
-	var delta deltaJSON
-	sep := byte('[')
-	add := func(v any) error {
-		b.WriteByte(sep)
-		sep = ','
-		return enc.Encode(v)
-	}
-	for _, e := range es {
+	list := make([]any, 0, len(es))
+	deltas := make([]deltaJSON, len(es))
+	for i, e := range es {
 		if s := formatPause(e.pause); s != "" {
-			if err := add(s); err != nil {
-				return nil, err
-			}
+			list = append(list, s)
 		}
-		if e.event == nil {
-			continue
-		}
-		var v any = e.event
-		if delta.set(e.event) {
-			v = &delta
-		}
-		if err := add(v); err != nil {
-			return nil, err
+		if d := &deltas[i]; d.set(e.event) {
+			list = append(list, d)
+		} else if e.event != nil {
+			list = append(list, e.event)
 		}
 	}
-	if sep == '[' {
-		b.WriteByte('[')
-	}
-	b.WriteByte(']')
-	return b.Bytes(), nil
+	return json.Marshal(list)
 }
 
-// deltaJSON is a delta of text in the storage format. An answer has thousands of them,
-// and this one value encodes all without an allocation.
+// deltaJSON is a delta of text in the storage format. An answer has thousands of them;
+// the methods of the events would allocate memory for each.
 type deltaJSON struct {
 	Type      string `json:"type"`
 	Index     int    `json:"index,omitempty"`
