@@ -1,7 +1,6 @@
 package fake
 
 import (
-	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -43,75 +42,88 @@ func (s scrubber) json(v []byte, format bool) ([]byte, bool) {
 	if s.own == nil && s.keepSecrets {
 		return v, false
 	}
-	w := walker{scrubber: s}
-	if out := w.append(nil, v, place{format: format}); w.changed {
-		return out, true
-	}
-	return v, false
+	w := walker{scrubber: s, in: []place{{format: format}}}
+	return w.walk(v)
 }
 
-// walker copies JSON and scrubs the strings in it.
+// walker copies JSON and scrubs the strings in it. All else, such as white space, stays.
 type walker struct {
 	scrubber
-	changed bool
+	in []place // the objects and arrays around what comes next
 }
 
-// place is where in a value a walker is.
+// place is an object or an array, or what is around the whole.
 type place struct {
-	format bool   // in an object of the storage format, not in JSON that somebody else made
-	typ    string // the type of that object
-	key    string // of the value
+	format bool   // of the storage format, and not JSON that somebody else made
+	object bool   // and not an array, which has the key and type of the object around it
+	atKey  bool   // a key comes next
+	key    string // of what comes next
+	typ    string // of the object
 }
 
-func (w *walker) append(dst, v []byte, at place) []byte {
-	switch v[0] {
-	case '{':
-		dst = append(dst, '{')
-		at.typ = ""
-		for key, value := range rawjson.Fields(v) {
-			if dst[len(dst)-1] != '{' {
-				dst = append(dst, ',')
+// walk returns the copy, and whether it differs.
+func (w *walker) walk(v []byte) ([]byte, bool) {
+	out, changed := make([]byte, 0, len(v)), false
+	for i := 0; i < len(v); i++ {
+		at := &w.in[len(w.in)-1]
+		switch v[i] {
+		case '{', '[':
+			w.in = append(w.in, at.below(v[i] == '{'))
+		case '}', ']':
+			w.in = w.in[:len(w.in)-1]
+		case ',':
+			at.atKey = at.object
+		case '"':
+			end := stringEnd(v, i)
+			text := v[i:end]
+			i = end - 1
+			if is, differs := w.string(text, at); differs {
+				out, changed = appendString(out, is), true
+			} else {
+				out = append(out, text...)
 			}
-			at.key = string(key)
-			if at.key == "type" && at.typ == "" {
-				at.typ = string(rawjson.AppendString(nil, value))
-			}
-			dst = append(appendString(dst, at.key), ':')
-			dst = w.append(dst, value, at.below(value))
+			continue
 		}
-		return append(dst, '}')
-	case '[':
-		dst = append(dst, '[')
-		for item := range rawjson.Items(v) {
-			if dst[len(dst)-1] != '[' {
-				dst = append(dst, ',')
-			}
-			dst = w.append(dst, item, at)
-		}
-		return append(dst, ']')
-	case '"':
-		if at.untouched() {
-			return append(dst, v...)
-		}
-		was := string(rawjson.AppendString(nil, v))
-		is := w.string(was, at)
-		if is == was {
-			return append(dst, v...)
-		}
-		w.changed = true
-		return appendString(dst, is)
+		out = append(out, v[i])
 	}
-	return append(dst, v...)
+	if !changed {
+		return v, false
+	}
+	return out, true
 }
 
-func (w *walker) string(s string, at place) string {
+// stringEnd is where the string ends that starts at i.
+func stringEnd(v []byte, i int) int {
+	for i++; v[i] != '"'; i++ {
+		if v[i] == '\\' {
+			i++
+		}
+	}
+	return i + 1
+}
+
+// string takes in a string, a key or a value, and scrubs it.
+func (w *walker) string(text []byte, at *place) (is string, differs bool) {
+	if !at.atKey && at.untouched() {
+		return "", false
+	}
+	was := string(rawjson.AppendString(nil, text))
 	switch {
-	case !w.keepSecrets && s != "" && secretKey.MatchString(at.key):
-		return scrubbed
-	case at.format && slices.Contains(identifiers, at.key):
-		return w.secrets(s)
+	case at.atKey:
+		at.atKey, at.key = false, was
+		return "", false
+	case at.key == "type" && at.object && at.typ == "":
+		at.typ = was
 	}
-	return w.text(s)
+	switch {
+	case !w.keepSecrets && was != "" && secretKey.MatchString(at.key):
+		is = scrubbed
+	case at.format && slices.Contains(identifiers, at.key):
+		is = w.secrets(was)
+	default:
+		is = w.text(was)
+	}
+	return is, is != was
 }
 
 // identifiers are the keys of the storage format whose values no caller's function may
@@ -119,31 +131,26 @@ func (w *walker) string(s string, at place) string {
 var identifiers = []string{"type", "role", "id", "call_id", "name", "mode", "media_type", "provider", "model", "kind",
 	"stop_reason", "raw_stop_reason", "request_id", "code", "effort", "service_tier", "latency", "ttl"}
 
-// below is the place of the value of a key.
-func (at place) below(value []byte) place {
-	switch at.key {
-	case "input", "schema", "config", "options", "metadata":
-		at.format = at.format && value[0] == '"' // else it is somebody else's
-	case "data":
-		at.format = at.format && at.binary()
+// foreign are the keys of the storage format whose objects and arrays are not of it.
+var foreign = []string{"input", "schema", "config", "options", "metadata", "data"}
+
+// below is an object or an array that is the next value.
+func (at *place) below(object bool) place {
+	in := place{format: at.format && !slices.Contains(foreign, at.key), object: object, atKey: object}
+	if !object {
+		in.key, in.typ = at.key, at.typ
 	}
-	return at
+	return in
 }
 
-// binary says whether the object has bytes in its data.
-func (at place) binary() bool {
-	return at.typ == "media" || at.typ == "document" || at.typ == "media_delta"
-}
-
-// untouched says of a string that it is not text.
-func (at place) untouched() bool {
-	if !at.format {
+// untouched says of the next value, a string, that it is not text.
+func (at *place) untouched() bool {
+	switch {
+	case !at.format:
 		return false
-	}
-	switch at.key {
-	case "data":
-		return at.binary()
-	case "redacted", "signature":
+	case at.key == "data":
+		return at.typ == "media" || at.typ == "document" || at.typ == "media_delta"
+	case at.key == "redacted", at.key == "signature":
 		return at.typ == "reasoning"
 	}
 	return false
@@ -187,7 +194,7 @@ func (s scrubber) deltas(events []llm.Event) []llm.Event {
 		text := strings.Join(was, "")
 		var is string
 		if k.kind == 'c' && json.Valid([]byte(text)) {
-			b, _ := s.raw(bytes.TrimSpace([]byte(text)))
+			b, _ := s.raw([]byte(text))
 			is = string(b)
 		} else {
 			is = s.text(text)

@@ -38,9 +38,12 @@ var secrets = []secret{
 	{regexp.MustCompile(`(\b[A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#@:\[\]]*:[^\s/?#@\[\]]+(@)`), []string{"://"}},
 	{regexp.MustCompile(`(?i)([?&](?:amp;)?(?:X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)|AWSAccessKeyId|Signature|sig|` +
 		`(?:access_|auth_|refresh_)?token|api_?key)=)[^\s&#"'<>\[\]\\]+`), []string{"sig", "credential=", "token=", "key=", "keyid="}},
-	// What follows the name of a secret, as in NAME=…, name: … and "name": "…".
-	{regexp.MustCompile(`(?i)(` + secretName + `\\?["']?\s*[:=]\s*\\?["']?)[^\s"'\[\]{}(),;&\\]{8,}`), []string{"key", "token", "secret", "password"}},
+	// What follows the name of a secret, as in "name": "…", NAME=… and name: ….
+	{regexp.MustCompile(`(?i)(` + secretName + `\\?["']?\s*[:=]\s*\\?["'])[^"'\\]+`), named},
+	{regexp.MustCompile(`(?i)(` + secretName + `\\?["']?\s*[:=]\s*)[^\s"'\[\]{}(),;&\\]{8,}`), named},
 }
+
+var named = []string{"key", "token", "secret", "password"}
 
 // secretName ends the name of a secret, as configurations, environments and JSON write it.
 const secretName = `(?:secret[_-]?access[_-]?key|secret[_-]?key|session[_-]?token|security[_-]?token|api[_-]?key|` +
