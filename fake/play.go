@@ -13,6 +13,7 @@ type take struct {
 	delay  time.Duration               // before the first event
 	pace   float64                     // tokens a second; 0 = at once
 	events []llm.Event                 // made for this call, so that they may be given away
+	pauses []time.Duration             // before each event, and before the end; as many as there are
 	stream iter.Seq2[llm.Event, error] // in the place of events
 	stall  bool                        // after the events, until the context ends
 	err    error                       // after the events; nil = incomplete, unless they finished
@@ -44,7 +45,7 @@ func (c *call) play(ctx context.Context, t take, yield func(llm.Event, error) bo
 	finished := false
 	for ev, err := range t.all() {
 		if err == nil && !finished {
-			err = c.wait(ctx, pause(ev, t.pace))
+			err = c.wait(ctx, t.pause(len(delivered), ev))
 		}
 		if err != nil {
 			c.fail(t, delivered, err, yield)
@@ -65,7 +66,7 @@ func (c *call) play(ctx context.Context, t take, yield func(llm.Event, error) bo
 	if t.stall {
 		<-ctx.Done()
 	}
-	switch err := c.interrupted(ctx); {
+	switch err := c.wait(ctx, t.pause(len(delivered), nil)); {
 	case err != nil:
 		c.fail(t, delivered, err, yield)
 	case t.err == nil:
@@ -77,10 +78,14 @@ func (c *call) play(ctx context.Context, t take, yield func(llm.Event, error) bo
 	}
 }
 
-// pause is how long a model needs for an event that makes so many tokens a second. A
-// token is what it is in an estimate of usage.
-func pause(ev llm.Event, pace float64) time.Duration {
-	if pace == 0 {
+// pause is the time before the i-th event, or before the end: that of the tape, or what a
+// model needs for it that makes so many tokens a second. A token is what it is in an
+// estimate of usage.
+func (t take) pause(i int, ev llm.Event) time.Duration {
+	if i < len(t.pauses) {
+		return t.pauses[i]
+	}
+	if t.pace == 0 {
 		return 0
 	}
 	size := 0
@@ -92,7 +97,7 @@ func pause(ev llm.Event, pace float64) time.Duration {
 	case *llm.ToolCallDelta:
 		size = len(ev.Input)
 	}
-	return time.Duration(float64(size) / bytesPerToken / pace * float64(time.Second))
+	return time.Duration(float64(size) / bytesPerToken / t.pace * float64(time.Second))
 }
 
 // fail ends a stream with an error. Where something was delivered it tells the usage

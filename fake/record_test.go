@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -140,19 +141,21 @@ func wantCode(t *testing.T, err error, code llm.Code) {
 	}
 }
 
-func TestTapeFormat(t *testing.T) {
+func TestTapeFormat(t *testing.T) { synctest.Test(t, testTapeFormat) }
+
+func testTapeFormat(t *testing.T) {
 	var tape bytes.Buffer
-	m := fake.Record(fake.New(fake.Text("hello"), fake.Text("hello"), fake.Fail(errors.New("hunter2")), fake.Text("left")), &tape)
+	m := fake.Record(fake.New(fake.Text("hello").Delay(1500*time.Microsecond), fake.Text("hello").Delay(time.Second), fake.Fail(errors.New("hunter2")), fake.Text("left")), &tape)
 	_, _ = m.Generate(t.Context(), ask("a"))
 	_, _ = drain(t.Context(), m, ask("b"))
 	_, _ = m.Generate(t.Context(), ask("c"))
 	for range m.Stream(t.Context(), ask("d")) {
 		break
 	}
-	want := `{"v":1,"digest":"A","request":{"messages":[{"role":"user","content":[{"type":"text","text":"a"}]}]},"response":{"message":{"role":"assistant","content":[{"type":"text","text":"hello"}]},"stop_reason":"end_turn","raw_stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2},"provider":"fake","model":"fake","request_id":"fake-1"}}
-{"v":1,"digest":"B","request":{"messages":[{"role":"user","content":[{"type":"text","text":"b"}]}]},"events":[{"type":"part_start","part":{"type":"text"}},{"type":"text_delta","text":"hello"},{"type":"part_stop"},{"type":"finish","stop_reason":"end_turn","raw_stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2},"provider":"fake","model":"fake","request_id":"fake-2"}]}
-{"v":1,"digest":"C","request":{"messages":[{"role":"user","content":[{"type":"text","text":"c"}]}]},"error":{"code":"unknown","op":"generate","provider":"fake","model":"fake","request_id":"fake-3"}}
-{"v":1,"digest":"D","request":{"messages":[{"role":"user","content":[{"type":"text","text":"d"}]}]},"events":[{"type":"part_start","part":{"type":"text"}}],"abandoned":true}
+	want := `{"v":2,"digest":"A","provider":"fake","model":"fake","request":{"messages":[{"role":"user","content":[{"type":"text","text":"a"}]}]},"after":"1.5ms","response":{"message":{"role":"assistant","content":[{"type":"text","text":"hello"}]},"stop_reason":"end_turn","raw_stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2},"provider":"fake","model":"fake","request_id":"fake-1"}}
+{"v":2,"digest":"B","provider":"fake","model":"fake","request":{"messages":[{"role":"user","content":[{"type":"text","text":"b"}]}]},"events":["1s",{"type":"part_start","part":{"type":"text"}},{"type":"text_delta","text":"hello"},{"type":"part_stop"},{"type":"finish","stop_reason":"end_turn","raw_stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2},"provider":"fake","model":"fake","request_id":"fake-2"}]}
+{"v":2,"digest":"C","provider":"fake","model":"fake","request":{"messages":[{"role":"user","content":[{"type":"text","text":"c"}]}]},"error":{"code":"unknown","op":"generate","provider":"fake","model":"fake","request_id":"fake-3"}}
+{"v":2,"digest":"D","provider":"fake","model":"fake","request":{"messages":[{"role":"user","content":[{"type":"text","text":"d"}]}]},"events":[{"type":"part_start","part":{"type":"text"}}],"abandoned":true}
 `
 	for _, q := range []string{"a", "b", "c", "d"} {
 		b, err := json.Marshal(ask(q))

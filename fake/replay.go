@@ -5,7 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"sync/atomic"
+	"strings"
+	"sync"
 
 	"github.com/parley-sdk/parley/llm"
 )
@@ -19,12 +20,15 @@ import (
 // A request for which no recording is left is an [llm.ErrInternal] that is not
 // retryable: it shows the shapes of that request and of the next recording, but no
 // content. An abandoned stream plays as far as it was recorded, and then fails with
-// [llm.ErrIncomplete]. Provider, model and request id are those of the tape, but
-// Info is that of a fake; see [Model.WithInfo].
+// [llm.ErrIncomplete]. Provider, model and request id are those of the tape, and Info
+// is that of the model of its first recording.
 //
 // A tape that cannot be read is an [llm.ErrInvalidRequest] that names the line. All
 // of r is read before Replay returns.
-func Replay(r io.Reader) (*Model, error) {
+func Replay(r io.Reader) (*Model, error) { return ReplayWith(r, nil) }
+
+// ReplayWith is [Replay] with options; nil options are those of Replay.
+func ReplayWith(r io.Reader, opts *TapeOptions) (*Model, error) {
 	bad := func(message string, cause error) (*Model, error) {
 		return nil, &llm.Error{Code: llm.ErrInvalidRequest, Op: "replay", Message: message, Err: cause}
 	}
@@ -35,7 +39,10 @@ func Replay(r io.Reader) (*Model, error) {
 	if err != nil {
 		return bad("the tape cannot be read", err)
 	}
-	t := new(tape)
+	t := &tape{scrubber: opts.scrubber()}
+	if opts != nil {
+		t.inOrder, t.realTime = opts.InOrder, opts.RealTime
+	}
 	for n, line := range lines(b) {
 		rec, err := parseRecording(line)
 		if err != nil {
@@ -43,49 +50,86 @@ func Replay(r io.Reader) (*Model, error) {
 		}
 		t.recordings = append(t.recordings, rec)
 	}
-	t.played = make([]atomic.Bool, len(t.recordings))
+	t.played = make([]bool, len(t.recordings))
 	m := newModel(t)
 	m.lenient = true
+	if t.recordings != nil && t.recordings[0].Provider != "" {
+		m = m.WithInfo(llm.Info{Provider: t.recordings[0].Provider, Model: t.recordings[0].Model})
+	}
 	return m, nil
 }
 
 // tape answers from recordings.
 type tape struct {
 	recordings []*recording
-	played     []atomic.Bool
+	scrubber   scrubber
+	inOrder    bool
+	realTime   bool
+
+	mu     sync.Mutex
+	played []bool
+	missed []unrecorded
 }
 
 func (t *tape) answer(_ context.Context, c *call) (take, error) {
-	wanted, err := newRecording(c.req)
+	plain, scrubbed, err := encodeRequest(c.req, t.scrubber)
 	if err != nil {
 		e := c.fault(llm.ErrInvalidRequest, "the request does not encode as JSON")
 		e.Err = err
 		return take{}, e
 	}
-	for i, rec := range t.recordings {
-		if rec.Digest == wanted.Digest && !t.played[i].Swap(true) {
-			return rec.take(c), nil
-		}
-	}
-	return take{}, t.unmatched(c)
-}
+	// What was recorded with its secrets, or by a release that did not scrub them, has
+	// the digest of the plain request.
+	digests := [2]string{digest(scrubbed), digest(plain)}
+	outline := outline(c.req)
 
-// unmatched is the error of a call that finds no recording.
-func (t *tape) unmatched(c *call) error {
-	next := "none"
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var next *recording
 	for i, rec := range t.recordings {
-		if !t.played[i].Load() {
-			next = rec.shape()
+		if t.played[i] {
+			continue
+		}
+		if rec.Digest == digests[0] || rec.Digest == digests[1] || t.inOrder && rec.outline() == outline {
+			t.played[i] = true
+			return rec.take(c, t.realTime), nil
+		}
+		if next == nil {
+			next = rec
+		}
+		if t.inOrder {
 			break
 		}
 	}
-	return c.broken("no recording is left of this request: %s; next on the tape: %s", shape(c.req, 80), next)
+	t.missed = append(t.missed, unrecorded{c.id, scrubbed, next})
+	return take{}, t.unmatched(c, next)
+}
+
+// unrecorded is a call that found no recording.
+type unrecorded struct {
+	id      string
+	request []byte     // scrubbed
+	next    *recording // the first that was left; nil = none
+}
+
+// unmatched is the error of a call that finds no recording.
+func (t *tape) unmatched(c *call, next *recording) error {
+	shown := "none"
+	if next != nil {
+		shown = next.shape()
+	}
+	if t.inOrder && next != nil {
+		return c.broken("the next recording is of another request than this: %s; next on the tape: %s", shape(c.req, 80), shown)
+	}
+	return c.broken("no recording is left of this request: %s; next on the tape: %s", shape(c.req, 80), shown)
 }
 
 func (t *tape) left() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	var out []string
 	for i, rec := range t.recordings {
-		if !t.played[i].Load() {
+		if !t.played[i] {
 			out = append(out, fmt.Sprintf("recording %d: %s", i+1, rec.shape()))
 		}
 	}
@@ -99,4 +143,32 @@ func (r *recording) shape() string {
 		return "a request that cannot be read"
 	}
 	return shape(&req, 80)
+}
+
+func (r *recording) outline() string {
+	var req llm.Request
+	if json.Unmarshal(r.Request, &req) != nil {
+		return ""
+	}
+	return outline(&req)
+}
+
+// outline is what two requests have in common that differ in what they say only.
+func outline(r *llm.Request) string {
+	var b strings.Builder
+	for _, m := range r.Messages {
+		fmt.Fprintf(&b, "%s:", m.Role)
+		for _, p := range m.Content {
+			kind, _, _ := strings.Cut(partShape(p), " ")
+			b.WriteString(" " + kind)
+			if call, ok := p.(*llm.ToolCallPart); ok {
+				b.WriteString(" " + call.Name)
+			}
+		}
+		b.WriteString("\n")
+	}
+	for _, t := range r.Tools {
+		b.WriteString("tool " + toolName(t) + "\n")
+	}
+	return b.String()
 }

@@ -63,6 +63,17 @@ func causes(err error) []*tapeError {
 	return nil
 }
 
+// scrub takes out of an error what must not get onto a tape.
+func (t *tapeError) scrub(s scrubber) {
+	if t == nil {
+		return
+	}
+	t.Message = s.text(t.Message)
+	for _, cause := range t.Causes {
+		cause.scrub(s)
+	}
+}
+
 // restore makes the error that was recorded, as far as it was.
 func (t *tapeError) restore() error {
 	e := &llm.Error{Code: t.Code, Op: t.Op, Provider: t.Provider, Model: t.Model, Message: t.Message, RawCode: t.RawCode,

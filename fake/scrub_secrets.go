@@ -1,0 +1,63 @@
+package fake
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// scrubbed stands on a tape in the place of a secret.
+const scrubbed = "[scrubbed]"
+
+// secret is the shape of what must not get onto a tape. The groups of a match stay, and
+// scrubbed stands between them. No shape takes scrubbed itself for a secret, so that a
+// request which repeats a scrubbed answer has the digest of the one that was recorded.
+type secret struct {
+	shape *regexp.Regexp
+	hints []string // a match has one of them, in whatever case; most texts have none, and are done with
+}
+
+var secrets = []secret{
+	// Private keys, those that break off included.
+	{regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)`), []string{"private key"}},
+	// JSON web tokens.
+	{regexp.MustCompile(`\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*`), []string{"eyj"}},
+	// AWS access key ids, and keys of Amazon Bedrock.
+	{regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z0-9]{16}\b`), []string{"akia", "asia"}},
+	{regexp.MustCompile(`\b(?:ABSK|bedrock-api-key-)[A-Za-z0-9+/=]{20,}`), []string{"absk", "bedrock-api-key-"}},
+	// Keys that say whose they are: OpenAI, Anthropic, Stripe, GitHub, GitLab, Slack,
+	// Google, Hugging Face, npm.
+	{regexp.MustCompile(`\b(?:sk-[\w-]{16,}|[rs]k_(?:live|test)_\w{16,}|gh[opsur]_\w{30,}|github_pat_\w{22,}|glpat-[\w-]{20,}|` +
+		`xox[abeoprs]-[\w-]{10,}|xapp-[\w-]{10,}|AIza[\w-]{35}|hf_\w{30,}|npm_\w{36})`),
+		[]string{"sk-", "k_live_", "k_test_", "gho_", "ghp_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "xox", "xapp-", "aiza", "hf_", "npm_"}},
+	// What headers carry.
+	{regexp.MustCompile(`(?i)(\bBearer\s+)[\w.~+/=-]{20,}`), []string{"bearer"}},
+	{regexp.MustCompile(`(?i)(\bAuthorization\\?["']?\s*[:=]\s*\\?["']?(?:Basic|Token)\s+)[\w.~+/=-]{8,}`), []string{"authorization"}},
+	{regexp.MustCompile(`(\bSignature=)[0-9a-f]{64}`), []string{"signature="}},
+	// User and password, and signatures and tokens, in a URL.
+	{regexp.MustCompile(`(\b[A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#@:\[\]]*:[^\s/?#@\[\]]+(@)`), []string{"://"}},
+	{regexp.MustCompile(`(?i)([?&](?:amp;)?(?:X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)|AWSAccessKeyId|Signature|sig|` +
+		`(?:access_|auth_|refresh_)?token|api_?key)=)[^\s&#"'<>\[\]\\]+`), []string{"sig", "credential=", "token=", "key=", "keyid="}},
+	// What follows the name of a secret, as in "name": "…", NAME=… and name: ….
+	{regexp.MustCompile(`(?i)(` + secretName + `\\?["']?\s*[:=]\s*\\?["'])[^"'\\]+`), named},
+	{regexp.MustCompile(`(?i)(` + secretName + `\\?["']?\s*[:=]\s*)[^\s"'\[\]{}(),;&\\]{8,}`), named},
+}
+
+var named = []string{"key", "token", "secret", "password"}
+
+// secretName ends the name of a secret, as configurations, environments and JSON write it.
+const secretName = `(?:secret[_-]?access[_-]?key|secret[_-]?key|session[_-]?token|security[_-]?token|api[_-]?key|` +
+	`access[_-]?token|refresh[_-]?token|client[_-]?secret|password)`
+
+var secretKey = regexp.MustCompile(`(?i)` + secretName + `$`)
+
+// scrubSecrets replaces what looks like a secret in a text.
+func scrubSecrets(text string) string {
+	lower := strings.ToLower(text)
+	for _, s := range secrets {
+		if slices.ContainsFunc(s.hints, func(hint string) bool { return strings.Contains(lower, hint) }) {
+			text = s.shape.ReplaceAllString(text, "${1}"+scrubbed+"${2}")
+		}
+	}
+	return text
+}

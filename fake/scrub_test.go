@@ -1,0 +1,218 @@
+package fake_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/parley-sdk/parley/fake"
+	"github.com/parley-sdk/parley/llm"
+)
+
+// What looks like a secret is put together here, so that no scanner takes it for one.
+var (
+	accessKey = "AKIA" + "IOSFODNN7EXAMPLE"
+	apiKey    = "sk-" + "ant-api03-abcdefghijklmnop"
+	pemKey    = "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIEow\nIBAAKCAQ\n-----END RSA " + "PRIVATE KEY-----"
+	webToken  = "eyJ" + "hbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
+	longKey   = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+)
+
+func TestSecretsAreScrubbed(t *testing.T) {
+	tests := []struct{ text, want string }{
+		{"nothing of the kind: sk-1, Bearer of news, password, AKIA, key: x", ""},
+		{"The password is in the drawer; http://example.com:80/a?b=c#d is open", ""},
+		{"the id " + accessKey + ".", "the id [scrubbed]."},
+		{"x" + accessKey, ""}, // in a word
+		{apiKey, "[scrubbed]"},
+		{"ghp_" + strings.Repeat("a1", 18), "[scrubbed]"},
+		{"AIza" + strings.Repeat("b", 35), "[scrubbed]"},
+		{"ABSK" + strings.Repeat("Qm9v", 20) + "=", "[scrubbed]"},
+		{webToken, "[scrubbed]"},
+		{"before\n" + pemKey + "\nafter", "before\n[scrubbed]\nafter"},
+		{"before " + pemKey[:50], "before [scrubbed]"},
+		{"Authorization: Bearer " + longKey, "Authorization: Bearer [scrubbed]"},
+		{"authorization: Basic dXNlcjpwYXNz", "authorization: Basic [scrubbed]"},
+		{"export AWS_SECRET_ACCESS_KEY=" + longKey, "export AWS_SECRET_ACCESS_KEY=[scrubbed]"},
+		{`{"SecretAccessKey": "` + longKey + `", "n": 1}`, `{"SecretAccessKey": "[scrubbed]", "n": 1}`},
+		{`{\"client_secret\":\"` + longKey + `\"}`, `{\"client_secret\":\"[scrubbed]\"}`},
+		{`password = 'correct horse battery'`, `password = '[scrubbed]'`},
+		{"postgres://bob:hunter2@db/x", "postgres://[scrubbed]@db/x"},
+		{"https://b.s3.amazonaws.com/k?X-Amz-Date=1&X-Amz-Signature=abc&X-Amz-Security-Token=d%2F", "https://b.s3.amazonaws.com/k?X-Amz-Date=1&X-Amz-Signature=[scrubbed]&X-Amz-Security-Token=[scrubbed]"},
+		{"AWS4-HMAC-SHA256 SignedHeaders=host, Signature=" + strings.Repeat("0f", 32), "AWS4-HMAC-SHA256 SignedHeaders=host, Signature=[scrubbed]"},
+	}
+	for _, tt := range tests {
+		want := tt.want
+		if want == "" {
+			want = tt.text
+		}
+		if got := scrubbedOnTape(t, tt.text); got != want {
+			t.Errorf("%q is on the tape as %q, want %q", tt.text, got, want)
+		}
+		if got := scrubbedOnTape(t, want); got != want {
+			t.Errorf("%q, scrubbed once, is scrubbed again to %q", want, got)
+		}
+	}
+}
+
+// scrubbedOnTape records a question and says how the tape has it.
+func scrubbedOnTape(t *testing.T, text string) string {
+	t.Helper()
+	var tape bytes.Buffer
+	generate(t, fake.Record(fake.New(fake.Text("x")), &tape), ask(text))
+	var rec struct{ Request llm.Request }
+	if err := json.Unmarshal(tape.Bytes(), &rec); err != nil {
+		t.Fatal(err)
+	}
+	return rec.Request.Messages[0].Content[0].(*llm.TextPart).Text
+}
+
+// A conversation that repeats the secrets of its answers is replayed, and none of them
+// is on the tape, wherever it stood.
+func TestScrubbedConversationIsReplayed(t *testing.T) {
+	converse := func(m llm.Model) {
+		t.Helper()
+		req := ask("Sign in with " + apiKey)
+		req.System = []llm.Part{llm.Text("aws_session_token=" + longKey + " api_key=" + longKey)}
+		req.Tools = []llm.Tool{{Name: "login", Description: "as " + accessKey, Schema: json.RawMessage(`{"type":"object","properties":{"password":{"type":"string"}},"default":{"password":"` + longKey + `"},"examples":["` + apiKey + `"]}`)}}
+		req.Metadata = map[string]string{"id": apiKey, "session_token": "short"}
+		req.SetOptions(&llmOptions{Token: apiKey})
+		for range 2 {
+			resp, err := llm.Collect(m.Stream(t.Context(), req))
+			if err != nil {
+				t.Fatalf("%v", err)
+			}
+			req.Messages = append(req.Messages, resp.Message, llm.Message{Role: llm.RoleUser, Content: []llm.Part{
+				llm.ToolResult(resp.ToolCalls()[0].ID, llm.Text("signed in: "+string(resp.ToolCalls()[0].Input)))}})
+		}
+		_, err := m.Generate(t.Context(), req)
+		wantError(t, err, llm.ErrPermissionDenied)
+	}
+	turn := fake.Parts(
+		&llm.ReasoningPart{Text: "The key is " + apiKey + ", I see.", Signature: apiKey, Redacted: []byte(apiKey)},
+		llm.Text("I take "+accessKey+" and "+webToken+" now."),
+		&llm.ToolCallPart{Name: "login", Input: json.RawMessage(`{"password":"short", "keys":["` + apiKey + `",9007199254740993]}`)},
+	).Chunk(3)
+	var tape bytes.Buffer
+	converse(fake.Record(fake.New(turn, turn, fake.Fail(&llm.Error{Code: llm.ErrPermissionDenied, Message: "the key " + apiKey + " is not known"})), &tape))
+
+	for _, secret := range []string{accessKey, longKey, webToken, `"short"`} {
+		if strings.Contains(tape.String(), secret) {
+			t.Errorf("%s is on the tape", secret)
+		}
+	}
+	// A signature goes back as it is.
+	if n := strings.Count(tape.String(), apiKey); n != strings.Count(tape.String(), `"signature":"`+apiKey) || n == 0 {
+		t.Errorf("the key is on the tape %d times", n)
+	}
+	player := replay(t, tape.String())
+	converse(player)
+	player.AssertExhausted(t)
+}
+
+type llmOptions struct{ Token string }
+
+func (*llmOptions) ProviderName() string { return "p" }
+
+// What is cut between deltas is found, and all around it stays where it was.
+func TestScrubbedDeltas(t *testing.T) {
+	cut := func(s string, n int) []llm.Event {
+		events := []llm.Event{&llm.PartStart{Part: llm.Text("")}}
+		for len(s) > 0 {
+			i := min(n, len(s))
+			events = append(events, &llm.TextDelta{Text: s[:i]})
+			s = s[i:]
+		}
+		return append(events, &llm.PartStop{}, &llm.Finish{})
+	}
+	text := "Grüße: " + apiKey + ", and 東京 goes on after " + accessKey + " and on."
+	want := "Grüße: [scrubbed], and 東京 goes on after [scrubbed] and on."
+	for n := 1; n <= len(text); n++ { // runes are cut too, for which JSON has no form
+		var tape bytes.Buffer
+		live := cut(text, n)
+		seen, err := drain(t.Context(), fake.Record(fake.New(fake.Events(live...)), &tape), ask("hi"))
+		if err != nil || cmp.Diff(live, seen) != "" {
+			t.Fatalf("the caller saw %v, %v", seen, err)
+		}
+		got, err := drain(t.Context(), replay(t, tape.String()), ask("hi"))
+		if err != nil || len(got) != len(live) {
+			t.Fatalf("%d: %d events, %v", n, len(got), err)
+		}
+		var b strings.Builder
+		for _, ev := range got {
+			if d, ok := ev.(*llm.TextDelta); ok {
+				b.WriteString(d.Text)
+			}
+		}
+		if b.String() != want {
+			t.Fatalf("in pieces of %d: %q, want %q", n, b.String(), want)
+		}
+	}
+	var tape bytes.Buffer
+	_, _ = drain(t.Context(), fake.Record(fake.New(fake.Events(cut("Say "+apiKey+" to all.", 4)...)), &tape), ask("hi"))
+	got, _ := drain(t.Context(), replay(t, tape.String()), ask("hi"))
+	if d := got[1].(*llm.TextDelta).Text + "|" + got[2].(*llm.TextDelta).Text + "|" + got[3].(*llm.TextDelta).Text; d != "Say |[scrubbed]|" {
+		t.Errorf("the deltas begin %q", d)
+	}
+}
+
+// Bytes are no text, whatever their base64 looks like, nor are the names that bind parts.
+func TestScrubLeavesWhatIsNoText(t *testing.T) {
+	const looks = "AKIA" + "IOSFODNN7EXAMPLE" // is base64 too
+	data, want := []byte(nil), []byte(nil)
+	if err := json.Unmarshal([]byte(`"`+looks+`"`), &data); err != nil {
+		t.Fatal(err)
+	}
+	want = append(want, data...)
+	var tape bytes.Buffer
+	opts := &fake.TapeOptions{Scrub: func(s string) string { return strings.ReplaceAll(s, "1", "one") }}
+	m := fake.RecordWith(fake.New(fake.Parts(llm.Text("1"), llm.Image("image/png", data), &llm.ToolCallPart{ID: "call_1", Name: "f1", Input: json.RawMessage(`{"type":"media","data":"` + looks + `","id":"1","n":1}`)})), &tape, opts)
+	generate(t, m, conv(llm.User(llm.Text("1"), &llm.DocumentPart{Name: "1", MediaType: "application/pdf", Data: data})))
+	line := tape.String()
+	for _, s := range []string{`"text":"one"`, `"id":"call_1","name":"f1","input":{"type":"media","data":"[scrubbed]","id":"one","n":1}`, `"request_id":"fake-1"`} {
+		if !strings.Contains(line, s) {
+			t.Errorf("%s is not on the tape:\n%s", s, line)
+		}
+	}
+	r, err := fake.ReplayWith(&tape, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp := generate(t, r, conv(llm.User(llm.Text("1"), &llm.DocumentPart{Name: "1", MediaType: "application/pdf", Data: data})))
+	if got := resp.Message.Content[1].(*llm.MediaPart).Data; !bytes.Equal(got, want) {
+		t.Errorf("the image is %x, want %x", got, want)
+	}
+}
+
+func TestKeepSecrets(t *testing.T) {
+	var tape bytes.Buffer
+	generate(t, fake.RecordWith(fake.New(fake.Text(apiKey)), &tape, &fake.TapeOptions{KeepSecrets: true}), ask(accessKey))
+	if !strings.Contains(tape.String(), apiKey) || !strings.Contains(tape.String(), accessKey) {
+		t.Errorf("scrubbed: %s", tape.String())
+	}
+	if got := generate(t, replay(t, tape.String()), ask(accessKey)); got.Text() != apiKey {
+		t.Errorf("got %q", got.Text())
+	}
+}
+
+// A function of the caller takes out what differs from run to run.
+func TestScrubMakesRequestsEqual(t *testing.T) {
+	day := func(s string) string {
+		if at := strings.Index(s, "Today is "); at >= 0 {
+			return s[:at] + "Today is a day."
+		}
+		return s
+	}
+	opts := &fake.TapeOptions{Scrub: day}
+	var tape bytes.Buffer
+	generate(t, fake.RecordWith(fake.New(fake.Text("x")), &tape, opts), ask("Today is Monday."))
+	opts.Scrub = nil // it was copied
+	m, err := fake.ReplayWith(&tape, &fake.TapeOptions{Scrub: day})
+	if err != nil {
+		t.Fatal(err)
+	}
+	generate(t, m, ask("Today is Tuesday."))
+}
