@@ -3,6 +3,7 @@ package fallback_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -278,4 +279,35 @@ func TestPartialResponseIsOfTheLast(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+// Nil pointers are refused by who reads them.
+func TestNilEventsPass(t *testing.T) {
+	for _, ev := range []llm.Event{nil, (*llm.Finish)(nil), (*llm.UsageUpdate)(nil), (*llm.TextDelta)(nil)} {
+		for _, onResponse := range []func(*llm.Response) bool{nil, func(*llm.Response) bool { return true }} {
+			m := fallback.NewWithOptions(&fallback.Options{OnResponse: onResponse}, &plays{ev})
+			n := 0
+			for got, err := range m.Stream(t.Context(), ask()) {
+				if n++; got != ev || err != nil {
+					t.Errorf("%T became %#v, %v", ev, got, err)
+				}
+			}
+			if _, err := llm.Collect(m.Stream(t.Context(), ask())); n != 1 || llm.CodeOf(err) != llm.ErrMalformedOutput {
+				t.Errorf("%T: %d events, collected as %v", ev, n, err)
+			}
+		}
+	}
+}
+
+// plays is a model that streams one event.
+type plays struct{ ev llm.Event }
+
+func (p *plays) Info() llm.Info { return llm.Info{} }
+
+func (p *plays) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	return llm.Collect(p.Stream(ctx, req))
+}
+
+func (p *plays) Stream(context.Context, *llm.Request) iter.Seq2[llm.Event, error] {
+	return llm.Once(func(yield func(llm.Event, error) bool) { yield(p.ev, nil) })
 }

@@ -133,7 +133,8 @@ func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 				switch e := ev.(type) {
 				case *llm.UsageUpdate: // is not the first event
 				case *llm.Finish:
-					if e == nil { // for others to report
+					if e == nil { // whoever reads it refuses it
+						shown = true
 						break
 					}
 					e = c.signed(next, e)

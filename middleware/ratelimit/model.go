@@ -111,12 +111,12 @@ func (m *model) refused(ctx context.Context, op string, err error, input int) er
 	e := llm.Annotate(err, "nothing was sent: the limiter failed")
 	own, typed := err.(*llm.Error)
 	_, coded := errors.AsType[llm.Code](err)
-	switch {
-	case typed && own != nil:
+	typed = typed && own != nil
+	if typed {
 		*e = *own
-		if llm.CodeOf(own) == llm.ErrUnknown {
-			e.Code = llm.ErrRejected
-		}
+	}
+	switch {
+	case typed && coded: // its own verdict
 	case ctx.Err() != nil:
 		e.Code, e.Err = llm.CodeOf(ctx.Err()), errors.Join(ctx.Err(), err)
 	case !coded:
