@@ -16,8 +16,8 @@
 //	error                   its text, where it is an *llm.Error: of other errors the text may hold anything
 //	status                  the HTTP status of a failure
 //	retry_after             how long the provider asks to wait
-//	abandoned               true: the loop was left before the stream ended
-//	panic                   true: a panic or runtime.Goexit ended the call, that of the model or that of the loop's body
+//	abandoned               true: the loop was left before the stream ended, by runtime.Goexit too, as in t.FailNow
+//	panic                   true: a panic ended the call, that of the model or of the loop's body, or runtime.Goexit in the model
 //	input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, reasoning_tokens
 //	service_tier
 //	estimated               true: the provider did not report all of the usage
@@ -136,10 +136,11 @@ func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 		defer c.end()
 		for ev, err := range m.next.Stream(ctx, req) {
 			c.note(ev, err)
+			c.left = true // until the loop's body comes back for more
 			if !yield(ev, err) {
-				c.left = true
 				return
 			}
+			c.left = false
 			if err != nil {
 				break
 			}
