@@ -154,7 +154,7 @@ func TestOnResponse(t *testing.T) {
 	t.Run("another that breaks off", func(t *testing.T) {
 		cut := &scripted{info: llm.Info{Provider: "test", Model: "b"}, events: begun, err: llm.ErrIncomplete}
 		m := fallback.NewWithOptions(&fallback.Options{OnResponse: refused},
-			&scripted{events: []llm.Event{&llm.Finish{StopReason: llm.StopRefusal}}}, cut, named("c", fake.Text("never")))
+			&scripted{events: []llm.Event{&llm.Finish{StopReason: llm.StopRefusal}}}, cut)
 		if resp, err := m.Generate(t.Context(), ask()); err != nil || resp.StopReason != llm.StopRefusal {
 			t.Errorf("Generate: %+v, %v", resp, err)
 		}
@@ -172,7 +172,7 @@ func TestOnResponse(t *testing.T) {
 	})
 	t.Run("an answer that broke off is no answer", func(t *testing.T) {
 		opts := &fallback.Options{OnResponse: func(*llm.Response) bool { t.Error("OnResponse was asked of it"); return true }}
-		m := fallback.NewWithOptions(opts, named("a", fake.Text("half").CutAfter(2)), named("b", fake.Text("ok")))
+		m := fallback.NewWithOptions(opts, named("a", fake.Text("half").CutAfter(2)))
 		if resp, err := m.Generate(t.Context(), ask()); llm.CodeOf(err) != llm.ErrIncomplete || resp.Text() == "" {
 			t.Errorf("%+v, %v", resp, err)
 		}
