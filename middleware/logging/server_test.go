@@ -80,9 +80,9 @@ func TestGoexit(t *testing.T) {
 		want string
 	}{
 		{"in the loop", fake.Text("Fine.").Delay(time.Second),
-			`level=INFO msg="model call" op=stream provider=fake model=fake duration=1s time_to_first_event=1s abandoned=true`},
+			`level=INFO msg="model call" op=stream provider=fake model=fake duration_ms=1000 time_to_first_event_ms=1000 abandoned=true`},
 		{"in the model", fake.Text("Fine.").When(func(*llm.Request) bool { runtime.Goexit(); return true }),
-			`level=ERROR msg="model call" op=stream provider=fake model=fake duration=0s panic=true`},
+			`level=ERROR msg="model call" op=stream provider=fake model=fake duration_ms=0 panic=true`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
