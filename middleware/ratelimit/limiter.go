@@ -126,7 +126,7 @@ func (p *permit) tooLate(ctx context.Context, now time.Time, wait time.Duration)
 		return refuseWait(wait, "its deadline is in "+short(deadline.Sub(now)).String())
 	}
 	if !p.until.IsZero() && now.Add(wait).After(p.until) {
-		return refuseWait(wait, "it may wait for "+short(p.until.Sub(now)).String()+" (MaxWait)")
+		return refuseWait(wait, "it may wait for "+short(p.until.Sub(now)).String()+" (ratelimit.Options.MaxWait)")
 	}
 	return nil
 }

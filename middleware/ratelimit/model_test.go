@@ -328,8 +328,8 @@ func TestTooLargeSaysWhatFits(t *testing.T) {
 		messages, maxTokens int
 		want                string
 	}{
-		{2, 100_000, "test generate m: rejected: the request needs 120,000 tokens, and the bucket holds 100,000: lower max_tokens to 80,000 or raise TokenBurst"},
-		{11, 50, "test generate m: rejected: the request needs 110,050 tokens, and the bucket holds 100,000: shorten the input, which is estimated at 110,000, or raise TokenBurst"},
+		{2, 100_000, "test generate m: rejected: the request needs 120,000 tokens, and the bucket holds 100,000: lower max_tokens to 80,000, or raise the burst (ratelimit.Options.TokenBurst)"},
+		{11, 50, "test generate m: rejected: the request needs 110,050 tokens, and the bucket holds 100,000: shorten the input, which is estimated at 110,000, or raise the burst (ratelimit.Options.TokenBurst)"},
 	} {
 		req := &llm.Request{Messages: make([]llm.Message, c.messages), MaxTokens: c.maxTokens}
 		resp, err := m.Generate(t.Context(), req)

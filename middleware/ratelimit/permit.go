@@ -89,7 +89,7 @@ func (p *permit) look(ctx context.Context) (served bool, after time.Duration, er
 		left := p.until.Sub(now)
 		if left <= 0 {
 			err = &llm.Error{Code: llm.ErrRejected, Message: fmt.Sprintf(
-				"the call's turn had not come after %v (MaxWait): allow it more time, or raise the limits", p.limiter.limits.MaxWait)}
+				"the call's turn had not come after %v (ratelimit.Options.MaxWait): allow it more time, or raise the limits", p.limiter.limits.MaxWait)}
 		}
 		if after == 0 || left < after {
 			after = left

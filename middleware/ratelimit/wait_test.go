@@ -22,7 +22,7 @@ func TestMaxWait(t *testing.T) {
 		l.add(t.Context(), "just right", 50)
 		late := l.add(t.Context(), "too long", 1)
 		l.want(t, "burst 0s", "too long 0s rejected", "just right 5s")
-		const text = "rejected: the call's turn would come in 5.1s, and it may wait for 5s (MaxWait): allow it more time, or raise the limits"
+		const text = "rejected: the call's turn would come in 5.1s, and it may wait for 5s (ratelimit.Options.MaxWait): allow it more time, or raise the limits"
 		if got := late.err.Error(); got != text {
 			t.Errorf("the error is %q, want %q", got, text)
 		}
