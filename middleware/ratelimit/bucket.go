@@ -65,7 +65,7 @@ func (b *bucket) take(now time.Time, n int) {
 
 // owe takes n that were used already, down to the longest debt. The rest is forgotten.
 func (b *bucket) owe(now time.Time, n int) {
-	if b == nil {
+	if b == nil || n <= 0 {
 		return
 	}
 	if room := b.lim.TokensAt(now) + b.perSecond*longestDebt.Seconds(); float64(n) > room {

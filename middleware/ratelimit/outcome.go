@@ -73,10 +73,9 @@ func (o *outcome) known() (llm.Usage, bool) {
 // plausible is a usage with counters that no sum of a few can overflow.
 func plausible(u llm.Usage) llm.Usage {
 	const most = 1 << 28 // far beyond any call
-	for _, n := range []*int{&u.InputTokens, &u.OutputTokens, &u.CacheReadTokens, &u.CacheWriteTokens,
-		&u.CacheWrite1hTokens, &u.ReasoningTokens} {
-		*n = min(max(*n, 0), most)
-	}
+	clamp := func(n int) int { return min(max(n, 0), most) }
+	u.InputTokens, u.OutputTokens, u.ReasoningTokens = clamp(u.InputTokens), clamp(u.OutputTokens), clamp(u.ReasoningTokens)
+	u.CacheReadTokens, u.CacheWriteTokens, u.CacheWrite1hTokens = clamp(u.CacheReadTokens), clamp(u.CacheWriteTokens), clamp(u.CacheWrite1hTokens)
 	return u
 }
 
