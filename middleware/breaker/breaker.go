@@ -11,31 +11,31 @@ import (
 
 // Options are the options of [New]. The zero value has good defaults.
 type Options struct {
-	// Failures is how many faults in a row open a circuit. 0 or less = 5.
+	// Failures is how many faults in a row open a circuit; 0 or less means 5.
 	Failures int
 
-	// OpenFor is how long a circuit stays open. 0 or less = 30 s.
+	// OpenFor is how long a circuit stays open; 0 or less means 30 s.
 	OpenFor time.Duration
 
 	// Probes is how many calls a half-open circuit lets through at a time, and how many in a
-	// row have to succeed to close it. 0 or less = 1.
+	// row have to succeed to close it; 0 or less means 1.
 	Probes int
 
-	// RateLimits makes [llm.ErrRateLimited] a fault. By default it is neutral: it asks for
-	// fewer calls, and a breaker would let none through.
+	// RateLimits makes [llm.ErrRateLimited] a fault; false means that it is neutral: it asks
+	// for fewer calls, and a breaker would let none through.
 	RateLimits bool
 
 	// Deadlines makes calls count that fail once the deadline of the caller's context has
-	// passed: one that it ended is a fault, as with [llm.ErrTimeout]. By default they are
+	// passed: one that it ended is a fault, as with [llm.ErrTimeout]; false means that they are
 	// neutral, since the deadline may have been too short. Set it where no timers stand inside.
 	Deadlines bool
 
-	// Key names the circuit of a call; nil = one for each provider and model. Info is that of
+	// Key names the circuit of a call; nil means one for each provider and model. Info is that of
 	// the wrapped model. Key is called by many goroutines at once, without a lock held, and
 	// must not change the request.
 	Key func(ctx context.Context, req *llm.Request, info llm.Info) string
 
-	// OnStateChange is told of each change: in order, one at a time, without a lock held. It
+	// OnStateChange is told of each change; nil means nobody is. It is told in order, one at a time, without a lock held. It
 	// runs within some call, which waits for it, as do later changes; so it should be quick.
 	// It may call the model.
 	OnStateChange func(Change)

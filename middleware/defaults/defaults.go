@@ -7,15 +7,18 @@ package defaults
 import (
 	"context"
 	"iter"
+	"maps"
 	"slices"
 
 	"github.com/parley-sdk/parley/llm"
 )
 
 // New returns middleware that fills what a request leaves unset with what the template has.
-// A field of the request that is set stays as it is; Metadata is filled key by key, and
-// Options provider by provider. The template's Messages are not used. The template is copied;
-// a nil one fills nothing.
+// A field of the request that is set stays as it is. A slice or map is unset where it is nil:
+// one that is empty is the caller's choice, and stays so. ToolChoice is filled only together
+// with Tools, since it is a choice among those. Metadata that is set is filled key by key, and
+// Options provider by provider, unless they are empty. The template's Messages are not used.
+// The template is copied; a nil one fills nothing.
 //
 // The request that comes in is not changed: one that lacks something is passed on as a copy.
 func New(template *llm.Request) llm.Middleware {
@@ -45,14 +48,14 @@ func (m *model) fill(req *llm.Request) *llm.Request {
 		return req
 	}
 	t, r := m.template, *req
-	if len(r.System) == 0 {
+	if r.System == nil {
 		r.System = t.System
 	}
-	if len(r.Tools) == 0 {
+	if r.Tools == nil && t.Tools != nil {
 		r.Tools = t.Tools
-	}
-	if r.ToolChoice == (llm.ToolChoice{}) {
-		r.ToolChoice = t.ToolChoice
+		if r.ToolChoice == (llm.ToolChoice{}) {
+			r.ToolChoice = t.ToolChoice
+		}
 	}
 	if r.MaxTokens == 0 {
 		r.MaxTokens = t.MaxTokens
@@ -66,7 +69,7 @@ func (m *model) fill(req *llm.Request) *llm.Request {
 	if r.TopK == nil {
 		r.TopK = t.TopK
 	}
-	if len(r.StopSequences) == 0 {
+	if r.StopSequences == nil {
 		r.StopSequences = t.StopSequences
 	}
 	if r.Output == nil {
@@ -81,26 +84,21 @@ func (m *model) fill(req *llm.Request) *llm.Request {
 }
 
 func fillMetadata(have, defaults map[string]string) map[string]string {
-	var filled map[string]string
-	for k, v := range defaults {
-		if _, ok := have[k]; ok {
-			continue
-		}
-		if filled == nil {
-			filled = make(map[string]string, len(have)+len(defaults))
-			for k, v := range have {
-				filled[k] = v
-			}
-		}
-		filled[k] = v
-	}
-	if filled == nil {
+	switch {
+	case have == nil:
+		return defaults
+	case len(have) == 0 || len(defaults) == 0:
 		return have
 	}
+	filled := maps.Clone(defaults)
+	maps.Copy(filled, have)
 	return filled
 }
 
 func fillOptions(have, defaults []llm.ProviderOptions) []llm.ProviderOptions {
+	if have != nil && len(have) == 0 {
+		return have
+	}
 	filled := slices.Clip(have)
 	for _, d := range defaults {
 		sameProvider := func(o llm.ProviderOptions) bool { return o != nil && o.ProviderName() == d.ProviderName() }

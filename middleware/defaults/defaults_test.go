@@ -45,6 +45,14 @@ func TestFill(t *testing.T) {
 	both := full("mine")
 	both.Metadata["template"] = "template"
 	both.Options = append(both.Options, &options{"template", "template"})
+	// What is empty and not nil is set; the rest is as in a full request.
+	empty := func() *llm.Request {
+		r := full("mine")
+		r.System, r.Tools, r.StopSequences, r.Metadata, r.Options = []llm.Part{}, []llm.Tool{}, []string{}, map[string]string{}, []llm.ProviderOptions{}
+		return r
+	}
+	chosen := full("template")
+	chosen.Messages, chosen.ToolChoice = nil, mine.ToolChoice
 	cases := []struct {
 		name                string
 		req, template, want *llm.Request
@@ -53,6 +61,10 @@ func TestFill(t *testing.T) {
 		{"all set", mine, theirs, both},
 		{"no template", mine, nil, mine},
 		{"empty template", mine, &llm.Request{}, mine},
+		{"empty is set", empty(), theirs, empty()},
+		{"the choice is among the template's tools", &llm.Request{Tools: mine.Tools}, &llm.Request{Tools: theirs.Tools, ToolChoice: theirs.ToolChoice}, &llm.Request{Tools: mine.Tools}},
+		{"a choice without tools", &llm.Request{}, &llm.Request{ToolChoice: theirs.ToolChoice}, &llm.Request{}},
+		{"a choice of the request among the template's tools", &llm.Request{ToolChoice: mine.ToolChoice}, theirs, chosen},
 		{"temperature zero is set", &llm.Request{Temperature: new(0.0)}, &llm.Request{Temperature: new(1.0), MaxTokens: 9}, &llm.Request{Temperature: new(0.0), MaxTokens: 9}},
 	}
 	for _, c := range cases {

@@ -3,6 +3,7 @@ package fallback_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -153,7 +154,7 @@ func TestOnResponse(t *testing.T) {
 	t.Run("another that breaks off", func(t *testing.T) {
 		cut := &scripted{info: llm.Info{Provider: "test", Model: "b"}, events: begun, err: llm.ErrIncomplete}
 		m := fallback.NewWithOptions(&fallback.Options{OnResponse: refused},
-			&scripted{events: []llm.Event{&llm.Finish{StopReason: llm.StopRefusal}}}, cut, named("c", fake.Text("never")))
+			&scripted{events: []llm.Event{&llm.Finish{StopReason: llm.StopRefusal}}}, cut)
 		if resp, err := m.Generate(t.Context(), ask()); err != nil || resp.StopReason != llm.StopRefusal {
 			t.Errorf("Generate: %+v, %v", resp, err)
 		}
@@ -171,7 +172,7 @@ func TestOnResponse(t *testing.T) {
 	})
 	t.Run("an answer that broke off is no answer", func(t *testing.T) {
 		opts := &fallback.Options{OnResponse: func(*llm.Response) bool { t.Error("OnResponse was asked of it"); return true }}
-		m := fallback.NewWithOptions(opts, named("a", fake.Text("half").CutAfter(2)), named("b", fake.Text("ok")))
+		m := fallback.NewWithOptions(opts, named("a", fake.Text("half").CutAfter(2)))
 		if resp, err := m.Generate(t.Context(), ask()); llm.CodeOf(err) != llm.ErrIncomplete || resp.Text() == "" {
 			t.Errorf("%+v, %v", resp, err)
 		}
@@ -278,4 +279,35 @@ func TestPartialResponseIsOfTheLast(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+// Nil pointers are refused by who reads them.
+func TestNilEventsPass(t *testing.T) {
+	for _, ev := range []llm.Event{nil, (*llm.Finish)(nil), (*llm.UsageUpdate)(nil), (*llm.TextDelta)(nil)} {
+		for _, onResponse := range []func(*llm.Response) bool{nil, func(*llm.Response) bool { return true }} {
+			m := fallback.NewWithOptions(&fallback.Options{OnResponse: onResponse}, &plays{ev})
+			n := 0
+			for got, err := range m.Stream(t.Context(), ask()) {
+				if n++; got != ev || err != nil {
+					t.Errorf("%T became %#v, %v", ev, got, err)
+				}
+			}
+			if _, err := llm.Collect(m.Stream(t.Context(), ask())); n != 1 || llm.CodeOf(err) != llm.ErrMalformedOutput {
+				t.Errorf("%T: %d events, collected as %v", ev, n, err)
+			}
+		}
+	}
+}
+
+// plays is a model that streams one event.
+type plays struct{ ev llm.Event }
+
+func (p *plays) Info() llm.Info { return llm.Info{} }
+
+func (p *plays) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	return llm.Collect(p.Stream(ctx, req))
+}
+
+func (p *plays) Stream(context.Context, *llm.Request) iter.Seq2[llm.Event, error] {
+	return llm.Once(func(yield func(llm.Event, error) bool) { yield(p.ev, nil) })
 }

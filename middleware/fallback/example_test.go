@@ -65,17 +65,17 @@ func ExampleNewWithOptions() {
 	// model downgraded: answered by acme open, since the answer of acme strict would not do
 }
 
-// Faults of the provider are a reason too, and a full quota is none.
+// A model that is not there is a reason too, and a full quota is none.
 func ExampleEligible() {
 	opts := &fallback.Options{On: func(err error) bool {
 		switch llm.CodeOf(err) {
-		case llm.ErrInternal:
+		case llm.ErrNotFound:
 			return true
 		case llm.ErrQuotaExhausted:
 			return false
 		}
 		return fallback.Eligible(err)
 	}}
-	fmt.Println(opts.On(llm.ErrInternal), opts.On(llm.ErrQuotaExhausted), opts.On(llm.ErrOverloaded))
+	fmt.Println(opts.On(llm.ErrNotFound), opts.On(llm.ErrQuotaExhausted), opts.On(llm.ErrOverloaded))
 	// Output: true false true
 }

@@ -10,27 +10,30 @@ import (
 
 // Options configures a fallback. The zero value is that of [New].
 type Options struct {
-	// On says whether the error of a model is a reason to ask the next one. It is not
-	// called where no other could be asked anyway: once the context of the call is done, or
-	// an answer has begun to stream. Nil is [Eligible].
+	// On says whether the error of a model is a reason to ask the next one; nil means
+	// [Eligible]. It is not called where no other could be asked anyway: once the context of
+	// the call is done, or an answer has begun to stream.
 	On func(err error) bool
 
-	// OnResponse says whether an answer will not do, so that the next model is asked. It
-	// must neither change nor keep the response, whose Provider and Model say who gave it.
-	// Nil takes every answer. See the package's documentation for streams, and for what
-	// happens where there is no better answer.
+	// OnResponse says whether an answer will not do, so that the next model is asked; nil
+	// means that every answer will. It must neither change nor keep the response, whose
+	// Provider and Model say who gave it. See the package's documentation for streams, and
+	// for what happens where there is no better answer.
 	OnResponse func(r *llm.Response) bool
 }
 
 // Eligible says whether an error is, by default, a reason to ask another model: where its
 // code ([llm.CodeOf]) is [llm.ErrRateLimited], [llm.ErrQuotaExhausted], [llm.ErrOverloaded],
-// [llm.ErrUnavailable], [llm.ErrNotReady], [llm.ErrTimeout], [llm.ErrRejected],
-// [llm.ErrContextTooLong] or [llm.ErrUnsupported]. Call it from an [Options.On] that adds
-// to these, or takes from them.
+// [llm.ErrUnavailable], [llm.ErrNotReady], [llm.ErrTimeout], [llm.ErrInternal],
+// [llm.ErrIncomplete], [llm.ErrRejected], [llm.ErrContextTooLong] or [llm.ErrUnsupported].
+// A stream moves on before its first event only, whatever the code, so ErrIncomplete is there
+// a connection that was cut before any answer came. Generate has shown nothing, and moves on
+// from a partial answer too. Call it from an [Options.On] that adds to these codes, or takes
+// from them.
 func Eligible(err error) bool {
 	switch llm.CodeOf(err) {
 	case llm.ErrRateLimited, llm.ErrQuotaExhausted, llm.ErrOverloaded, llm.ErrUnavailable, llm.ErrNotReady,
-		llm.ErrTimeout, llm.ErrRejected, llm.ErrContextTooLong, llm.ErrUnsupported:
+		llm.ErrTimeout, llm.ErrInternal, llm.ErrIncomplete, llm.ErrRejected, llm.ErrContextTooLong, llm.ErrUnsupported:
 		return true
 	}
 	return false
@@ -133,7 +136,8 @@ func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 				switch e := ev.(type) {
 				case *llm.UsageUpdate: // is not the first event
 				case *llm.Finish:
-					if e == nil { // for others to report
+					if e == nil { // whoever reads it refuses it
+						shown = true
 						break
 					}
 					e = c.signed(next, e)

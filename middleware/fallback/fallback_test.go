@@ -24,9 +24,10 @@ func TestCodes(t *testing.T) {
 	moves := map[llm.Code]bool{
 		llm.ErrRateLimited: true, llm.ErrQuotaExhausted: true, llm.ErrOverloaded: true, llm.ErrUnavailable: true, llm.ErrNotReady: true,
 		llm.ErrTimeout: true, llm.ErrRejected: true, llm.ErrContextTooLong: true, llm.ErrUnsupported: true,
+		llm.ErrInternal: true, llm.ErrIncomplete: true,
 		llm.ErrInvalidRequest: false, llm.ErrUnauthenticated: false, llm.ErrPermissionDenied: false, llm.ErrNotFound: false,
-		llm.ErrCanceled: false, llm.ErrContentFiltered: false, llm.ErrMalformedOutput: false, llm.ErrIncomplete: false,
-		llm.ErrBudgetExceeded: false, llm.ErrInternal: false, llm.ErrUnknown: false, "of_a_user": false,
+		llm.ErrCanceled: false, llm.ErrContentFiltered: false, llm.ErrMalformedOutput: false,
+		llm.ErrBudgetExceeded: false, llm.ErrUnknown: false, "of_a_user": false,
 	}
 	for code, moves := range moves {
 		for name, err := range map[string]error{
@@ -124,6 +125,17 @@ func TestStreamMovesOnBeforeTheFirstEventOnly(t *testing.T) {
 				t.Errorf("the second model was asked: %t", asked)
 			}
 		})
+	}
+}
+
+// Of an answer that broke off Generate has shown nothing, so it moves on.
+func TestGenerateMovesOnFromPartialAnswer(t *testing.T) {
+	m := fallback.New(&scripted{events: begun, err: llm.ErrIncomplete}, named("second", fake.Text("whole")))
+	if resp, err := m.Generate(t.Context(), ask()); err != nil || resp.Text() != "whole" || resp.Model != "second" {
+		t.Errorf("Generate: %+v, %v", resp, err)
+	}
+	if resp, err := llm.Collect(m.Stream(t.Context(), ask())); llm.CodeOf(err) != llm.ErrIncomplete || resp.Text() != "half" {
+		t.Errorf("Stream: %+v, %v", resp, err)
 	}
 }
 

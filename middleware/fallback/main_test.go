@@ -51,8 +51,7 @@ func TestConformance(t *testing.T) {
 		"On never": func(next llm.Model) llm.Model {
 			return fallback.NewWithOptions(&fallback.Options{On: never}, next, fake.New())
 		},
-		"all do":    func(next llm.Model) llm.Model { return satisfied(fallback.Options{}, next) },
-		"On always": func(next llm.Model) llm.Model { return satisfied(fallback.Options{On: permanentToo}, next) },
+		"all do": func(next llm.Model) llm.Model { return satisfied(fallback.Options{}, next) },
 		// The laws hold for the second model too, but for the warning that it was not the first.
 		"second": func(next llm.Model) llm.Model { return &quiet{fallback.New(&down{next}, next)} },
 	}
@@ -64,11 +63,6 @@ func TestConformance(t *testing.T) {
 func satisfied(opts fallback.Options, next llm.Model) llm.Model {
 	opts.OnResponse = func(*llm.Response) bool { return false }
 	return fallback.NewWithOptions(&opts, next, next)
-}
-
-// permanentToo adds a code that the suite plays again and again.
-func permanentToo(err error) bool {
-	return fallback.Eligible(err) || llm.CodeOf(err) == llm.ErrInternal
 }
 
 // down is a model that is out of reach.

@@ -12,26 +12,26 @@ import (
 type Options struct {
 	// Delay is how long a call may go without an answer until the model is asked again, and
 	// then between further calls. A stream's answer begins with its first event; that of
-	// Generate has to be whole, which takes longer. 0 or less is 3 s for streams and 30 s for
-	// Generate; what is set holds for both.
+	// Generate has to be whole, which takes longer; 0 or less means 3 s for streams and 30 s
+	// for Generate, and what is set holds for both.
 	Delay time.Duration
 
 	// Quantile takes the delay from what was seen of the model: with 0.95 it is the time
 	// within which 95 of 100 calls were answered, so that some 5 are hedged. It follows a model
 	// that slows down within a few hundred calls. Streams and Generate are kept apart; of each
 	// the last 256 calls count, and Delay holds until 20 were seen. The delay is then 10 ms at
-	// least, and has no upper bound. What does not lie between 0 and 1 is off.
+	// least, and has no upper bound. 0, and what else does not lie between 0 and 1, means off.
 	Quantile float64
 
-	// Max is how many further calls there may be beside the first. 0 or less is 1.
+	// Max is how many further calls there may be beside the first; 0 or less means 1.
 	Max int
 
-	// Tools hedges requests with tools too. Their calls can differ from one answer to the
-	// next, and tools that the provider runs would run twice.
+	// Tools hedges requests with tools too; false means that they are not: their calls can
+	// differ from one answer to the next, and tools that the provider runs would run twice.
 	Tools bool
 
 	// OnLoser is told of each call that was made and is not the one returned, once it has
-	// ended: before Generate returns, and in a stream before Finish is yielded or the loop is
+	// ended; nil means nobody is. It is told before Generate returns, and in a stream before Finish is yielded or the loop is
 	// left. It runs in the goroutine of the caller, and several callers may be in it at once.
 	OnLoser func(Loser)
 }

@@ -312,8 +312,8 @@ func TestObserverAndContext(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := []hook.Event{
-				{Kind: hook.Hedge, Policy: "hedge", Attempt: 2, Wait: 2 * s},
-				{Kind: hook.Hedge, Policy: "hedge", Attempt: 3, Wait: 4 * s},
+				{Kind: hook.Hedge, Policy: "hedge", Attempt: 2, Wait: 2 * s, Provider: "test", Model: "m"},
+				{Kind: hook.Hedge, Policy: "hedge", Attempt: 3, Wait: 4 * s, Provider: "test", Model: "m"},
 			}
 			if d := cmp.Diff(want, events); d != "" {
 				t.Errorf("events (-want +got): %s", d)

@@ -115,7 +115,8 @@ func (r *race) begin(waited time.Duration) {
 	c := &call{attempt: len(r.calls) + 1, events: make(chan item), resume: make(chan bool)}
 	ctx := r.ctx
 	if c.attempt > 1 {
-		hook.Tell(ctx, hook.Event{Kind: hook.Hedge, Policy: "hedge", Attempt: c.attempt, Wait: waited})
+		info := r.model.Info()
+		hook.Tell(ctx, hook.Event{Kind: hook.Hedge, Policy: "hedge", Attempt: c.attempt, Wait: waited, Provider: info.Provider, Model: info.Model})
 		ctx = hook.WithAttempt(ctx, c.attempt)
 	}
 	c.ctx, c.cancel = context.WithCancel(ctx)

@@ -18,7 +18,7 @@ type call struct {
 
 	err   error
 	ended bool          // the model has returned
-	left  bool          // the loop was left
+	left  bool          // the loop's body was entered and did not come back: it was left
 	resp  *llm.Response // of Generate
 
 	// Of a stream:
@@ -79,6 +79,13 @@ func (c *call) outcome() outcome {
 
 // end writes the line. It is deferred, so that it runs when a panic ends the call, too.
 func (c *call) end() {
+	if c.left {
+		// Only a panic can be recovered, runtime.Goexit cannot.
+		if v := recover(); v != nil {
+			c.left = false
+			defer panic(v)
+		}
+	}
 	defer func() { _ = recover() }() // of the handler, or of Level; that of the call goes on
 	o := c.outcome()
 	code := o.code

@@ -38,8 +38,10 @@ func (l line) flag(key string, on bool) line {
 	return l
 }
 
+// time adds whole milliseconds: as a slog.Duration it would be a text in one handler, and
+// nanoseconds in another.
 func (l line) time(key string, d time.Duration) line {
-	return append(l, slog.Duration(key, d))
+	return append(l, slog.Int64(key, d.Round(time.Millisecond).Milliseconds()))
 }
 
 // describe makes the line of a call that has ended.
@@ -57,9 +59,9 @@ func (c *call) describe(l line, o outcome) line {
 	if n := hook.Attempt(c.ctx); n > 1 {
 		l = l.count("attempt", n)
 	}
-	l = l.time("duration", time.Since(c.start))
+	l = l.time("duration_ms", time.Since(c.start))
 	if c.begun {
-		l = l.time("time_to_first_event", c.first)
+		l = l.time("time_to_first_event_ms", c.first)
 	}
 
 	l = l.text("stop_reason", word(string(served.StopReason)))
@@ -69,7 +71,7 @@ func (c *call) describe(l line, o outcome) line {
 	}
 	l = l.count("status", failure.Status)
 	if d, ok := llm.RetryAfter(c.err); ok {
-		l = l.time("retry_after", d)
+		l = l.time("retry_after_ms", d)
 	}
 	l = l.flag("abandoned", o.abandoned)
 	l = l.flag("panic", o.panicked)
@@ -88,6 +90,9 @@ func (c *call) describe(l line, o outcome) line {
 
 	if c.req != nil {
 		l = c.metadata(l)
+	}
+	if f := c.m.opts.Attributes; f != nil {
+		l = append(l, f(c.ctx, c.req)...)
 	}
 	if c.m.opts.Content {
 		l = c.content(l)

@@ -8,31 +8,36 @@
 //
 //	op                      "generate" or "stream"
 //	provider, model         who served the call, or else whose model it is
-//	attempt                 the number of the attempt, from the second
-//	duration                of the call; of a stream, that of the loop, its body included
-//	time_to_first_event     of a stream; a usage update is not an event here
+//	attempt                 the number of the attempt, from the second: without it, it is the first
+//	duration_ms             of the call; of a stream, that of the loop, its body included
+//	time_to_first_event_ms  of a stream; a usage update is not an event here
 //	stop_reason             of an answer
 //	code                    of a failure
 //	error                   its text, where it is an *llm.Error: of other errors the text may hold anything
 //	status                  the HTTP status of a failure
-//	retry_after             how long the provider asks to wait
-//	abandoned               true: the loop was left before the stream ended
-//	panic                   true: a panic or runtime.Goexit ended the call, that of the model or that of the loop's body
+//	retry_after_ms          how long the provider asks to wait
+//	abandoned               true: the loop was left before the stream ended, by runtime.Goexit too, as in t.FailNow
+//	panic                   true: a panic ended the call, that of the model or of the loop's body, or runtime.Goexit in the model
 //	input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, cache_write_1h_tokens, reasoning_tokens
 //	service_tier
 //	estimated               true: the provider did not report all of the usage
 //	warnings                how many the answer has
 //	request_id
 //	metadata                a group: what Options.Metadata selects
+//	…                       what Options.Attributes returns
 //	input, output           see Options.Content
 //
-// Prompts, answers and arguments of tools are in none of them, unless [Options.Content] asks
-// for it.
+// Times are whole milliseconds, as numbers, whatever the handler. Prompts, answers and
+// arguments of tools are in none of them, unless [Options.Content] asks for it.
 //
 // # Where to put it
 //
-// Inside retry (PerAttempt of middleware.Config) there is a line for each attempt, with its
-// number; outside (PerCall) there is one for the whole call.
+// Inside retry (PerAttempt of middleware.Config) there is a line for each attempt that is
+// made, with its number from the second on. What a breaker or a limiter further out refuses
+// is no attempt there, and makes no line.
+//
+// Outside (PerCall) there is one line for the whole call, refused or not, and none has a
+// number. Put one in both places, with different messages, to see both.
 package logging
 
 import (
@@ -46,24 +51,31 @@ import (
 
 // Options say what is logged, and how.
 type Options struct {
-	// Message is the message of the line; "" is "model call".
+	// Message is the message of the line; "" means "model call".
 	Message string
 
-	// Level is the level of a line; nil is [DefaultLevel]. The code is that of the failure, ""
-	// for an answer and an abandoned stream, and [llm.ErrUnknown] for a panic. It may be called
-	// by several goroutines at a time.
+	// Level is the level of a line; nil means [DefaultLevel]. The code is that of the failure,
+	// "" for an answer and an abandoned stream, and [llm.ErrUnknown] for a panic. It may be
+	// called by several goroutines at a time.
 	Level func(code llm.Code) slog.Level
 
-	// Metadata are the keys of [llm.Request.Metadata] that are logged, in this order.
+	// Metadata are the keys of [llm.Request.Metadata] that are logged, in this order; nil
+	// means none.
 	Metadata []string
+
+	// Attributes returns what else to log of a call, such as tags, a tenant or a trace id that
+	// its context carries; nil means nothing. It is called when the line is written, and not
+	// where its level is off, by several goroutines at a time. The request may be nil, and must
+	// not be changed; what is taken from its messages is content.
+	Attributes func(ctx context.Context, req *llm.Request) []slog.Attr
 
 	// Content logs the text of prompts and answers, tool calls and results included. Of media
 	// and documents the kind and the size are logged, never the bytes. Whoever may read the
 	// log may then read what users write. Streams are kept until they end.
 	Content bool
 
-	// MaxContent is the most bytes of the input, and of the output, that Content logs; 0 is
-	// 4,096, and less than 0 is no limit. A longer input loses its beginning, since what was
+	// MaxContent is the most bytes of the input, and of the output, that Content logs; 0 means
+	// 4,096, and less than 0 no limit. A longer input loses its beginning, since what was
 	// said last is at its end, and a longer output loses its end.
 	MaxContent int
 }
@@ -85,7 +97,9 @@ func DefaultLevel(code llm.Code) slog.Level {
 // Options.
 //
 // The line is written by the goroutine of the call, with its context, before Generate returns
-// or the loop ends. A handler or a Level that panics costs the line and not the answer.
+// or the loop ends. A handler, a Level or Attributes that panics costs the line and nothing
+// else: an answer that was paid for is returned all the same, and the layers around settle the
+// call as what it was. The panic is not passed on, so test handlers by themselves.
 func New(logger *slog.Logger, opts *Options) llm.Middleware {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
@@ -136,10 +150,11 @@ func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 		defer c.end()
 		for ev, err := range m.next.Stream(ctx, req) {
 			c.note(ev, err)
+			c.left = true // until the loop's body comes back for more
 			if !yield(ev, err) {
-				c.left = true
 				return
 			}
+			c.left = false
 			if err != nil {
 				break
 			}

@@ -98,84 +98,84 @@ func TestLines(t *testing.T) {
 		want string
 	}{
 		{"answer", fake.Text("Fine.").Delay(time.Second), generate,
-			`level=INFO msg="model call" op=generate provider=fake model=fake duration=1s stop_reason=end_turn input_tokens=3 output_tokens=2 request_id=fake-1`},
+			`level=INFO msg="model call" op=generate provider=fake model=fake duration_ms=1000 stop_reason=end_turn input_tokens=3 output_tokens=2 request_id=fake-1`},
 		{"streamed answer", fake.Text("Fine.").Delay(time.Second), read,
-			`level=INFO msg="model call" op=stream provider=fake model=fake duration=1s time_to_first_event=1s stop_reason=end_turn input_tokens=3 output_tokens=2 request_id=fake-1`},
+			`level=INFO msg="model call" op=stream provider=fake model=fake duration_ms=1000 time_to_first_event_ms=1000 stop_reason=end_turn input_tokens=3 output_tokens=2 request_id=fake-1`},
 		{"all that an answer may say", fake.Response(full), generate,
-			`level=INFO msg="model call" op=generate provider=other model=other-1 duration=0s stop_reason=end_turn input_tokens=60 output_tokens=50 cache_read_tokens=20 cache_write_tokens=10 cache_write_1h_tokens=5 reasoning_tokens=40 service_tier=flex estimated=true warnings=2 request_id=req-1`},
+			`level=INFO msg="model call" op=generate provider=other model=other-1 duration_ms=0 stop_reason=end_turn input_tokens=60 output_tokens=50 cache_read_tokens=20 cache_write_tokens=10 cache_write_1h_tokens=5 reasoning_tokens=40 service_tier=flex estimated=true warnings=2 request_id=req-1`},
 		{"all that a streamed answer may say", fake.Response(full), read,
-			`level=INFO msg="model call" op=stream provider=other model=other-1 duration=0s time_to_first_event=0s stop_reason=end_turn input_tokens=60 output_tokens=50 cache_read_tokens=20 cache_write_tokens=10 cache_write_1h_tokens=5 reasoning_tokens=40 service_tier=flex estimated=true warnings=2 request_id=req-1`},
+			`level=INFO msg="model call" op=stream provider=other model=other-1 duration_ms=0 time_to_first_event_ms=0 stop_reason=end_turn input_tokens=60 output_tokens=50 cache_read_tokens=20 cache_write_tokens=10 cache_write_1h_tokens=5 reasoning_tokens=40 service_tier=flex estimated=true warnings=2 request_id=req-1`},
 		{"attempt", fake.Text("Fine."), func(ctx context.Context, m llm.Model) { generate(hook.WithAttempt(ctx, 3), m) },
-			`level=INFO msg="model call" op=generate provider=fake model=fake attempt=3 duration=0s stop_reason=end_turn input_tokens=3 output_tokens=2 request_id=fake-1`},
+			`level=INFO msg="model call" op=generate provider=fake model=fake attempt=3 duration_ms=0 stop_reason=end_turn input_tokens=3 output_tokens=2 request_id=fake-1`},
 		{"first attempt", fake.Text("Fine."), func(ctx context.Context, m llm.Model) { generate(hook.WithAttempt(ctx, 1), m) },
-			`level=INFO msg="model call" op=generate provider=fake model=fake duration=0s stop_reason=end_turn input_tokens=3 output_tokens=2 request_id=fake-1`},
+			`level=INFO msg="model call" op=generate provider=fake model=fake duration_ms=0 stop_reason=end_turn input_tokens=3 output_tokens=2 request_id=fake-1`},
 		{"late first event", fake.Events(&llm.UsageUpdate{Usage: llm.Usage{InputTokens: 9}}, &llm.PartStart{Part: &llm.TextPart{}}, &llm.PartStop{}, &llm.Finish{}), func(ctx context.Context, m llm.Model) {
 			for range m.Stream(ctx, ask()) {
 				time.Sleep(time.Second)
 			}
-		}, `level=INFO msg="model call" op=stream provider=fake model=fake duration=4s time_to_first_event=1s`},
+		}, `level=INFO msg="model call" op=stream provider=fake model=fake duration_ms=4000 time_to_first_event_ms=1000`},
 
 		{"failure", fake.Fail(limited), generate,
-			`level=WARN msg="model call" op=generate provider=other model=other-1 duration=0s code=rate_limited error="other other-1: rate limited: slow down (status 429, request id req-2)" status=429 retry_after=2s request_id=req-2`},
+			`level=WARN msg="model call" op=generate provider=other model=other-1 duration_ms=0 code=rate_limited error="other other-1: rate limited: slow down (status 429, request id req-2)" status=429 retry_after_ms=2000 request_id=req-2`},
 		{"failure of a stream", fake.Fail(limited), read,
-			`level=WARN msg="model call" op=stream provider=other model=other-1 duration=0s code=rate_limited error="other other-1: rate limited: slow down (status 429, request id req-2)" status=429 retry_after=2s request_id=req-2`},
+			`level=WARN msg="model call" op=stream provider=other model=other-1 duration_ms=0 code=rate_limited error="other other-1: rate limited: slow down (status 429, request id req-2)" status=429 retry_after_ms=2000 request_id=req-2`},
 		{"partial answer", fake.Text("Fine.").CutAfter(2), generate,
-			`level=WARN msg="model call" op=generate provider=fake model=fake duration=0s code=incomplete error="fake generate fake: incomplete: the answer broke off (request id fake-1)" input_tokens=3 output_tokens=2 estimated=true request_id=fake-1`},
+			`level=WARN msg="model call" op=generate provider=fake model=fake duration_ms=0 code=incomplete error="fake generate fake: incomplete: the answer broke off (request id fake-1)" input_tokens=3 output_tokens=2 estimated=true request_id=fake-1`},
 		{"cut stream", fake.Text("Fine.").CutAfter(2), read,
-			`level=WARN msg="model call" op=stream provider=fake model=fake duration=0s time_to_first_event=0s code=incomplete error="fake stream fake: incomplete: the answer broke off (request id fake-1)" input_tokens=3 output_tokens=2 estimated=true request_id=fake-1`},
+			`level=WARN msg="model call" op=stream provider=fake model=fake duration_ms=0 time_to_first_event_ms=0 code=incomplete error="fake stream fake: incomplete: the answer broke off (request id fake-1)" input_tokens=3 output_tokens=2 estimated=true request_id=fake-1`},
 		{"internal", fails(llm.ErrInternal), generate,
-			`level=ERROR msg="model call" op=generate provider=fake model=fake duration=0s code=internal error=internal`},
+			`level=ERROR msg="model call" op=generate provider=fake model=fake duration_ms=0 code=internal error=internal`},
 		{"cancel", fake.Text("Fine."), func(ctx context.Context, m llm.Model) {
 			ctx, cancel := context.WithCancel(ctx)
 			cancel()
 			generate(ctx, m)
-		}, `level=INFO msg="model call" op=generate provider=fake model=fake duration=0s code=canceled error="fake generate fake: canceled: context canceled"`},
+		}, `level=INFO msg="model call" op=generate provider=fake model=fake duration_ms=0 code=canceled error="fake generate fake: canceled: context canceled"`},
 		{"cancel in the loop", fake.Text("Fine."), func(ctx context.Context, m llm.Model) {
 			ctx, cancel := context.WithCancel(ctx)
 			defer cancel()
 			for range m.Stream(ctx, ask()) {
 				cancel()
 			}
-		}, `level=INFO msg="model call" op=stream provider=fake model=fake duration=0s time_to_first_event=0s code=canceled error="fake stream fake: canceled: context canceled (request id fake-1)" input_tokens=3 output_tokens=1 estimated=true request_id=fake-1`},
+		}, `level=INFO msg="model call" op=stream provider=fake model=fake duration_ms=0 time_to_first_event_ms=0 code=canceled error="fake stream fake: canceled: context canceled (request id fake-1)" input_tokens=3 output_tokens=1 estimated=true request_id=fake-1`},
 		{"deadline", fake.Text("Fine.").Delay(time.Minute), func(ctx context.Context, m llm.Model) {
 			ctx, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()
 			generate(ctx, m)
-		}, `level=WARN msg="model call" op=generate provider=fake model=fake duration=1s code=timeout error="fake generate fake: timeout: context deadline exceeded (request id fake-1)" request_id=fake-1`},
+		}, `level=WARN msg="model call" op=generate provider=fake model=fake duration_ms=1000 code=timeout error="fake generate fake: timeout: context deadline exceeded (request id fake-1)" request_id=fake-1`},
 
 		{"break", fake.Text("Fine."), func(ctx context.Context, m llm.Model) {
 			for range m.Stream(ctx, ask()) {
 				time.Sleep(time.Second)
 				break
 			}
-		}, `level=INFO msg="model call" op=stream provider=fake model=fake duration=1s time_to_first_event=0s abandoned=true`},
+		}, `level=INFO msg="model call" op=stream provider=fake model=fake duration_ms=1000 time_to_first_event_ms=0 abandoned=true`},
 		{"break after usage", fake.Events(&llm.UsageUpdate{Usage: llm.Usage{InputTokens: 9}}, &llm.Finish{}), func(ctx context.Context, m llm.Model) {
 			for range m.Stream(ctx, ask()) {
 				break
 			}
-		}, `level=INFO msg="model call" op=stream provider=fake model=fake duration=0s abandoned=true input_tokens=9 estimated=true`},
+		}, `level=INFO msg="model call" op=stream provider=fake model=fake duration_ms=0 abandoned=true input_tokens=9 estimated=true`},
 		{"break at Finish", fake.Text("Fine."), func(ctx context.Context, m llm.Model) {
 			for ev := range m.Stream(ctx, ask()) {
 				if _, ok := ev.(*llm.Finish); ok {
 					break
 				}
 			}
-		}, `level=INFO msg="model call" op=stream provider=fake model=fake duration=0s time_to_first_event=0s stop_reason=end_turn input_tokens=3 output_tokens=2 request_id=fake-1`},
+		}, `level=INFO msg="model call" op=stream provider=fake model=fake duration_ms=0 time_to_first_event_ms=0 stop_reason=end_turn input_tokens=3 output_tokens=2 request_id=fake-1`},
 		{"break at the error", fake.Fail(limited), func(ctx context.Context, m llm.Model) {
 			for range m.Stream(ctx, ask()) {
 				break
 			}
-		}, `level=WARN msg="model call" op=stream provider=other model=other-1 duration=0s code=rate_limited error="other other-1: rate limited: slow down (status 429, request id req-2)" status=429 retry_after=2s request_id=req-2`},
+		}, `level=WARN msg="model call" op=stream provider=other model=other-1 duration_ms=0 code=rate_limited error="other other-1: rate limited: slow down (status 429, request id req-2)" status=429 retry_after_ms=2000 request_id=req-2`},
 		{"panic in the loop", fake.Text("Fine."), func(ctx context.Context, m llm.Model) {
 			defer func() { _ = recover() }()
 			for range m.Stream(ctx, ask()) {
 				panic("in the loop")
 			}
-		}, `level=ERROR msg="model call" op=stream provider=fake model=fake duration=0s time_to_first_event=0s panic=true`},
+		}, `level=ERROR msg="model call" op=stream provider=fake model=fake duration_ms=0 time_to_first_event_ms=0 panic=true`},
 		{"panic of the model", fake.Text("Fine.").When(func(*llm.Request) bool { panic("of the model") }), func(ctx context.Context, m llm.Model) {
 			defer func() { _ = recover() }()
 			generate(ctx, m)
-		}, `level=ERROR msg="model call" op=generate provider=fake model=fake duration=0s panic=true`},
+		}, `level=ERROR msg="model call" op=generate provider=fake model=fake duration_ms=0 panic=true`},
 		{"never ranged", fake.Text("Fine."), func(ctx context.Context, m llm.Model) { m.Stream(ctx, ask()) }, ``},
 		{"ranged twice", fake.Text("Fine."), func(ctx context.Context, m llm.Model) {
 			seq := m.Stream(ctx, ask())
@@ -183,9 +183,9 @@ func TestLines(t *testing.T) {
 				for range seq {
 				}
 			}
-		}, `level=INFO msg="model call" op=stream provider=fake model=fake duration=0s time_to_first_event=0s stop_reason=end_turn input_tokens=3 output_tokens=2 request_id=fake-1`},
+		}, `level=INFO msg="model call" op=stream provider=fake model=fake duration_ms=0 time_to_first_event_ms=0 stop_reason=end_turn input_tokens=3 output_tokens=2 request_id=fake-1`},
 		{"nil request", fake.Text("Fine."), func(ctx context.Context, m llm.Model) { _, _ = m.Generate(ctx, nil) },
-			`level=WARN msg="model call" op=generate provider=fake model=fake duration=0s code=invalid_request error="fake generate fake: invalid request: validate: nil request"`},
+			`level=WARN msg="model call" op=generate provider=fake model=fake duration_ms=0 code=invalid_request error="fake generate fake: invalid request: validate: nil request"`},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -256,8 +256,8 @@ func TestErrors(t *testing.T) {
 		want string
 	}{
 		{errors.New("secret"), `level=ERROR code=unknown`},
-		{fmt.Errorf("secret: %w", typed), `level=WARN code=overloaded error="overloaded (status 529)" status=529 retry_after=1s`},
-		{errors.Join(errors.New("secret"), typed), `level=WARN code=overloaded error="overloaded (status 529)" status=529 retry_after=1s`},
+		{fmt.Errorf("secret: %w", typed), `level=WARN code=overloaded error="overloaded (status 529)" status=529 retry_after_ms=1000`},
+		{errors.Join(errors.New("secret"), typed), `level=WARN code=overloaded error="overloaded (status 529)" status=529 retry_after_ms=1000`},
 		{fmt.Errorf("secret: %w", context.DeadlineExceeded), `level=WARN code=timeout`},
 		{llm.ErrRateLimited, `level=WARN code=rate_limited`},
 		{llm.Code("secret"), `level=WARN code=…`},
@@ -318,7 +318,7 @@ func TestOptions(t *testing.T) {
 		req.Metadata = map[string]string{"feature": "chat", "tenant": "acme", "secret": "secret"}
 
 		_, _ = m.Generate(t.Context(), req)
-		want := "level=WARN msg=llm op=generate provider=fake model=fake duration=0s stop_reason=end_turn input_tokens=3 output_tokens=2 request_id=fake-1 metadata.tenant=acme metadata.feature=chat\n"
+		want := "level=WARN msg=llm op=generate provider=fake model=fake duration_ms=0 stop_reason=end_turn input_tokens=3 output_tokens=2 request_id=fake-1 metadata.tenant=acme metadata.feature=chat\n"
 		if d := cmp.Diff(want, out.take()); d != "" {
 			t.Errorf("(-want +got): %s", d)
 		}
@@ -411,6 +411,41 @@ func TestBrokenHandler(t *testing.T) {
 	for range m.Stream(t.Context(), ask()) {
 		panic("in the loop")
 	}
+}
+
+// Attributes are those of the call, are asked for only where a line is written, and cost no answer.
+func TestAttributes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type key struct{}
+		asked := 0
+		opts := &logging.Options{Attributes: func(ctx context.Context, req *llm.Request) []slog.Attr {
+			if asked++; req == nil {
+				panic("a request is expected")
+			}
+			return []slog.Attr{slog.Any("feature", ctx.Value(key{})), slog.Int("messages", len(req.Messages))}
+		}}
+		var out bytes.Buffer
+		h := slog.NewJSONHandler(&out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}})
+		m := llm.Wrap(fake.New(fake.Text("Fine.").Delay(1500*time.Millisecond)), logging.New(slog.New(h), opts))
+		generate(context.WithValue(t.Context(), key{}, "chat"), m)
+		want := `{"level":"INFO","msg":"model call","op":"generate","provider":"fake","model":"fake","duration_ms":1500,"stop_reason":"end_turn",` +
+			`"input_tokens":3,"output_tokens":2,"request_id":"fake-1","feature":"chat","messages":1}` + "\n"
+		if d := cmp.Diff(want, out.String()); d != "" {
+			t.Errorf("(-want +got): %s", d)
+		}
+		if _, err := m.Generate(t.Context(), nil); llm.CodeOf(err) != llm.ErrInvalidRequest || asked != 2 || out.String() != want {
+			t.Errorf("a panic in Attributes: %v, asked %d times, %s", err, asked, &out)
+		}
+		generate(t.Context(), llm.Wrap(fake.Auto(), logging.New(nil, opts)))
+		if asked != 2 {
+			t.Error("Attributes is called though there is no line")
+		}
+	})
 }
 
 // The handler gets the context of the call, from which it may take a trace id.

@@ -24,15 +24,6 @@ func (t *throttle) now(now time.Time) float64 {
 	return min(1, t.share+growth*now.Sub(t.cut).Minutes())
 }
 
-// reaches returns how long it takes until the share is so large: 0 where it is.
-func (t *throttle) reaches(now time.Time, share float64) time.Duration {
-	missing := share - t.now(now)
-	if missing <= 0 {
-		return 0
-	}
-	return time.Duration(missing/growth*float64(time.Minute)) + time.Millisecond // for what is rounded off
-}
-
 // rateLimited takes note of a failure whose provider asks to wait for so long, and says
 // whether the share was cut.
 func (t *throttle) rateLimited(now time.Time, wait time.Duration) bool {

@@ -3,6 +3,7 @@ package ratelimit_test
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -199,6 +200,73 @@ func TestAdaptiveSlots(t *testing.T) {
 			q.release(all)
 		}
 		l.wg.Wait()
+	})
+}
+
+// Without a failure all slots are there, as many as there can be.
+func TestAdaptiveManySlots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLine(ratelimit.NewLimiter(&ratelimit.Options{MaxConcurrent: math.MaxInt, Adaptive: true}))
+		for range 64 {
+			l.add(t.Context(), "", 0)
+		}
+		if n := ratelimit.Running(l.limiter, "k"); n != 64 {
+			t.Errorf("%d at a time, want 64", n)
+		}
+		l.wg.Wait()
+	})
+}
+
+// A slot that grows back is used, though no call ends.
+func TestAdaptiveSlotsGrowBack(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		max  int
+		want []string
+	}{
+		{"of two", 2, []string{"fails 0s", "runs 0s", "grown 1m30s"}},
+		// A share of 0.7 is 2 of 3, and one of the two runs for good.
+		{"of three", 3, []string{"fails 0s", "runs 0s", "grown 1s", "canceled 1m2s canceled", "last 1m30s"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLine(ratelimit.NewLimiter(&ratelimit.Options{MaxConcurrent: c.max, Adaptive: true}))
+				l.add(t.Context(), "fails", 0).release(ratelimit.Result{Err: errLimited})
+				l.add(t.Context(), "runs", 0)
+				time.Sleep(time.Second)
+				l.add(t.Context(), "grown", 0)
+				if c.max == 3 {
+					ctx, cancel := context.WithCancel(t.Context())
+					l.add(ctx, "canceled", 0)
+					l.add(t.Context(), "last", 0)
+					time.Sleep(time.Minute + time.Second)
+					cancel()
+				}
+				l.want(t, c.want...)
+			})
+		})
+	}
+}
+
+// A slot may well come sooner than by growth, so a deadline before that refuses nothing;
+// a failure puts off the growth.
+func TestAdaptiveGrowthIsNoPromise(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLine(ratelimit.NewLimiter(&ratelimit.Options{MaxConcurrent: 4, Adaptive: true}))
+		l.add(t.Context(), "fails", 0).release(ratelimit.Result{Err: errLimited}) // 2.8 slots
+		first := l.add(t.Context(), "first", 0)
+		second := l.add(t.Context(), "second", 0)
+		ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
+		defer cancel()
+		l.add(ctx, "has a deadline", 0)
+		time.Sleep(11 * time.Second)
+		first.release(all)
+		synctest.Wait()
+		l.add(t.Context(), "waits", 0)
+		second.release(ratelimit.Result{Err: errLimited}) // 0.7*(0.7+0.2*11/60) = 0.5157: two slots
+		synctest.Wait()
+		l.add(t.Context(), "third", 0) // needs 0.75, which is there 70.3 s later
+		l.want(t, "fails 0s", "first 0s", "second 0s", "has a deadline 11s", "waits 11s", "third 1m21.3s")
 	})
 }
 

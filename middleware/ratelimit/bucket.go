@@ -7,6 +7,10 @@ import (
 	"golang.org/x/time/rate"
 )
 
+// longestDebt is how long a bucket takes at most to make good what calls used beyond what
+// they reserved. The documentation of the package gives it.
+const longestDebt = time.Hour
+
 // bucket is a token bucket that can take back what it gave, and give what it does not have.
 // A nil bucket is no limit. It is not safe for concurrent use.
 type bucket struct {
@@ -32,11 +36,11 @@ func (b *bucket) has(now time.Time, n int) bool {
 }
 
 // wait returns how long it takes until n may be taken, after ahead has been.
-func (b *bucket) wait(now time.Time, ahead, n int) time.Duration {
+func (b *bucket) wait(now time.Time, ahead float64, n int) time.Duration {
 	if b == nil {
 		return 0
 	}
-	missing := float64(ahead) + float64(min(n, b.holds)) - b.lim.TokensAt(now)
+	missing := ahead + float64(min(n, b.holds)) - b.lim.TokensAt(now)
 	if missing <= 0 {
 		return 0
 	}
@@ -59,6 +63,17 @@ func (b *bucket) take(now time.Time, n int) {
 	b.lim.ReserveN(now, n)
 }
 
+// owe takes n that were used already, down to the longest debt. The rest is forgotten.
+func (b *bucket) owe(now time.Time, n int) {
+	if b == nil || n <= 0 {
+		return
+	}
+	if room := b.lim.TokensAt(now) + b.perSecond*longestDebt.Seconds(); float64(n) > room {
+		n = int(room)
+	}
+	b.take(now, n)
+}
+
 // give puts n back. What does not fit is lost.
 func (b *bucket) give(now time.Time, n int) {
 	if b != nil && n > 0 {
@@ -66,18 +81,14 @@ func (b *bucket) give(now time.Time, n int) {
 	}
 }
 
-// owe takes what a call used beyond its reservation: ten bursts at most, so that a report that
-// cannot be true does not stop all others for longer than it takes to fill those.
-func (b *bucket) owe(now time.Time, n int) {
-	if b != nil {
-		b.take(now, min(n, 10*min(b.burst, math.MaxInt/10)))
-	}
-}
-
 // drain takes all there is.
 func (b *bucket) drain(now time.Time) {
 	if b != nil {
-		b.take(now, int(b.lim.TokensAt(now)))
+		all := math.MaxInt
+		if there := b.lim.TokensAt(now); there < math.MaxInt {
+			all = int(there)
+		}
+		b.take(now, all)
 	}
 }
 

@@ -57,11 +57,12 @@ func TestBucket(t *testing.T) {
 	}
 	b.take(start, 8)
 	for _, c := range []struct {
-		ahead, n int
-		want     time.Duration
+		ahead float64
+		n     int
+		want  time.Duration
 	}{{0, 2, 0}, {0, 3, time.Second}, {4, 3, 5 * time.Second}, {0, 10, 8 * time.Second}} {
 		if d := b.wait(start, c.ahead, c.n); d != c.want {
-			t.Errorf("%d behind %d wait for %v, want %v", c.n, c.ahead, d, c.want)
+			t.Errorf("%d behind %v wait for %v, want %v", c.n, c.ahead, d, c.want)
 		}
 	}
 	b.drain(start)
@@ -84,6 +85,25 @@ func TestBucket(t *testing.T) {
 	b.scale(later, 0.001)
 	if b.holds != 1 {
 		t.Errorf("the least bucket holds %d, want 1", b.holds)
+	}
+}
+
+func TestScaled(t *testing.T) {
+	for _, c := range []struct {
+		n     int
+		share float64
+		want  int
+	}{{10, 1, 10}, {10, 0.7, 7}, {1, 0.05, 1}, {3, 0.7, 2}, {math.MaxInt, 1, math.MaxInt}, {math.MaxInt - 1, 1, math.MaxInt - 1}, {1<<60 + 1, 1, 1<<60 + 1}} {
+		if got := scaled(c.n, c.share); got != c.want {
+			t.Errorf("%v of %d is %d, want %d", c.share, c.n, got, c.want)
+		}
+	}
+	if got := scaled(math.MaxInt, math.Nextafter(1, 0)); got <= math.MaxInt/2 {
+		t.Errorf("almost all is %d", got)
+	}
+	b := newBucket(1, math.MaxInt)
+	if b.drain(start); b.lim.TokensAt(start) > 0 {
+		t.Errorf("a drained bucket holds %v", b.lim.TokensAt(start))
 	}
 }
 

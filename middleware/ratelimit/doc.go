@@ -12,8 +12,10 @@
 // What a call will use is not known before it ends. So its input, as estimated, and the
 // most it may generate (MaxTokens) are reserved before it is sent, and what it really used
 // is settled after: the rest comes back at once, and what it used beyond the reservation
-// is a debt that later calls wait for, up to ten bursts. Over time the real tokens keep to the limit, however
-// wrong the estimates are; the reservations never exceed it.
+// is a debt that later calls wait for. Over time the real tokens keep to the limit, however
+// wrong the estimates are; the reservations never exceed it. The debt of a key is at most
+// what flows in within an hour, at the limit that is set: what is beyond that is forgotten,
+// so that a report of absurd numbers does not close a key for ever.
 //
 // A limit is a bucket that holds a burst and fills at the rate of the limit. In any minute,
 // what is reserved, less what came back, is at most the limit and the burst.
@@ -24,8 +26,9 @@
 // What comes back of a call depends on how it ended:
 //
 //   - With usage, be it of a whole answer or of a partial one: [Options.Used] of it is
-//     settled. A stream that was left early is taken to have generated at least a token
-//     for each four bytes that came.
+//     settled. An answer that broke off, or whose usage is marked as estimated, is taken to
+//     have generated at least a token for each four bytes that came. The usage at the end
+//     supersedes what was told before, also where it is none.
 //   - Refused before it was worked on, which is an error without usage or any part of an
 //     answer, of one of the codes ErrInvalidRequest, ErrUnauthenticated,
 //     ErrPermissionDenied, ErrNotFound, ErrUnsupported, ErrContextTooLong, ErrRateLimited,

@@ -27,7 +27,7 @@ func ExampleNew() {
 	fmt.Println(err)
 	// Output:
 	// Hello. <nil>
-	// fake generate fake: rejected: the request needs 64,003 tokens, and the bucket holds 40,000: lower max_tokens to 39,997 or raise TokenBurst
+	// fake generate fake: rejected: the request needs 64,003 tokens, and the bucket holds 40,000: lower max_tokens to 39,997, or raise the burst (ratelimit.Options.TokenBurst)
 }
 
 // Each tenant has limits of its own, within those of the model.

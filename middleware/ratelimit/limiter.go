@@ -91,13 +91,16 @@ func (l *limiter) queue(now time.Time, key string) *queue {
 }
 
 func (l *limiter) Acquire(ctx context.Context, key string, tokens int) (func(Result), error) {
-	release, _, err := l.acquire(ctx, key, tokens)
-	return release, err
+	r, _, err := l.acquire(ctx, key, tokens)
+	if err != nil {
+		return nil, err
+	}
+	return r.release, nil
 }
 
 // acquire is Acquire, and says how long it waited: a call that need not wait then needs
 // only one look at the clock.
-func (l *limiter) acquire(ctx context.Context, key string, tokens int) (release func(Result), waited time.Duration, err error) {
+func (l *limiter) acquire(ctx context.Context, key string, tokens int) (r releaser, waited time.Duration, err error) {
 	if ctx.Err() != nil {
 		return nil, 0, interrupted(ctx)
 	}
@@ -114,7 +117,7 @@ func (l *limiter) acquire(ctx context.Context, key string, tokens int) (release 
 	if err != nil {
 		return nil, 0, err
 	}
-	return p.release, waited, nil
+	return p, waited, nil
 }
 
 // tooLate refuses a wait that would pass the deadline, or last longer than MaxWait allows.
@@ -126,7 +129,7 @@ func (p *permit) tooLate(ctx context.Context, now time.Time, wait time.Duration)
 		return refuseWait(wait, "its deadline is in "+short(deadline.Sub(now)).String())
 	}
 	if !p.until.IsZero() && now.Add(wait).After(p.until) {
-		return refuseWait(wait, "it may wait for "+short(p.until.Sub(now)).String()+" (MaxWait)")
+		return refuseWait(wait, "it may wait for "+short(p.until.Sub(now)).String()+" (ratelimit.Options.MaxWait)")
 	}
 	return nil
 }

@@ -252,7 +252,7 @@ func TestSettle(t *testing.T) {
 		{"nothing", ratelimit.Result{}, "1s 5s"}, // the refund wakes the first at once
 		{"more", ratelimit.Result{Tokens: 150}, "15s 15s"},
 		{"much more than the bucket holds", ratelimit.Result{Tokens: 1050}, "1m45s 1m45s"},
-		{"more than can be true", ratelimit.Result{Tokens: math.MaxInt}, "1m50s 1m50s"}, // ten bursts beyond the reservation
+		{"more than can be true", ratelimit.Result{Tokens: math.MaxInt}, "1h0m11s 1h0m11s"}, // the longest debt
 		{"nothing sent", ratelimit.Result{Unsent: true}, "1s 1s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -19,7 +19,20 @@ type model struct {
 	options *Options // with the defaults filled in
 	key     string   // where the options have no Key
 	limiter interface {
-		acquire(ctx context.Context, key string, tokens int) (release func(Result), waited time.Duration, err error)
+		acquire(ctx context.Context, key string, tokens int) (r releaser, waited time.Duration, err error)
+	}
+}
+
+// releaser takes note of the end of a call. A *permit is one, without a function that would have
+// to be made for each call.
+type releaser interface{ release(Result) }
+
+// releaseFunc is the releaser of a user's limiter.
+type releaseFunc func(Result)
+
+func (f releaseFunc) release(r Result) {
+	if f != nil {
+		f(r)
 	}
 }
 
@@ -41,12 +54,12 @@ func (m *model) Generate(ctx context.Context, req *llm.Request) (*llm.Response, 
 	if req == nil || ctx == nil {
 		return m.next.Generate(ctx, req) // which refuses it
 	}
-	release, waited, err := m.acquire(ctx, req, "generate")
+	permit, waited, err := m.acquire(ctx, req, "generate")
 	if err != nil {
 		return nil, err
 	}
 	var o outcome
-	defer m.settle(release, &o)
+	defer m.settle(permit, &o)
 	m.tellWait(ctx, waited)
 	resp, err := m.next.Generate(ctx, req)
 	o.generated(resp, err)
@@ -58,13 +71,13 @@ func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 		return m.next.Stream(ctx, req)
 	}
 	return llm.Once(func(yield func(llm.Event, error) bool) {
-		release, waited, err := m.acquire(ctx, req, "stream")
+		permit, waited, err := m.acquire(ctx, req, "stream")
 		if err != nil {
 			yield(nil, err)
 			return
 		}
 		var o outcome
-		defer m.settle(release, &o)
+		defer m.settle(permit, &o)
 		m.tellWait(ctx, waited)
 		for ev, err := range m.next.Stream(ctx, req) {
 			o.streamed(ev, err)
@@ -76,7 +89,7 @@ func (m *model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 }
 
 // acquire waits for a permit and says how long that took.
-func (m *model) acquire(ctx context.Context, req *llm.Request, op string) (release func(Result), waited time.Duration, err error) {
+func (m *model) acquire(ctx context.Context, req *llm.Request, op string) (r releaser, waited time.Duration, err error) {
 	key := m.key
 	if m.options.Key != nil {
 		key = m.options.Key(ctx, req)
@@ -85,25 +98,25 @@ func (m *model) acquire(ctx context.Context, req *llm.Request, op string) (relea
 	if output <= 0 {
 		output = m.options.AssumeMaxTokens
 	}
-	release, waited, err = m.limiter.acquire(ctx, key, input+min(output, math.MaxInt-input))
+	r, waited, err = m.limiter.acquire(ctx, key, input+min(output, math.MaxInt-input))
 	if err != nil {
 		return nil, 0, m.refused(ctx, op, err, input)
 	}
-	return release, waited, nil
+	return r, waited, nil
 }
 
 // stopwatch is a limiter of the user's, whose calls are timed. Less than a millisecond is
 // no wait.
 type stopwatch struct{ Limiter }
 
-func (s stopwatch) acquire(ctx context.Context, key string, tokens int) (func(Result), time.Duration, error) {
+func (s stopwatch) acquire(ctx context.Context, key string, tokens int) (releaser, time.Duration, error) {
 	start := time.Now()
 	release, err := s.Acquire(ctx, key, tokens)
 	waited := time.Since(start)
 	if waited < time.Millisecond {
 		waited = 0
 	}
-	return release, waited, err
+	return releaseFunc(release), waited, err
 }
 
 // refused is the error of a call that the limiter did not let pass.
@@ -111,12 +124,12 @@ func (m *model) refused(ctx context.Context, op string, err error, input int) er
 	e := llm.Annotate(err, "nothing was sent: the limiter failed")
 	own, typed := err.(*llm.Error)
 	_, coded := errors.AsType[llm.Code](err)
-	switch {
-	case typed && own != nil:
+	typed = typed && own != nil
+	if typed {
 		*e = *own
-		if llm.CodeOf(own) == llm.ErrUnknown {
-			e.Code = llm.ErrRejected
-		}
+	}
+	switch {
+	case typed && coded: // its own verdict
 	case ctx.Err() != nil:
 		e.Code, e.Err = llm.CodeOf(ctx.Err()), errors.Join(ctx.Err(), err)
 	case !coded:
@@ -144,12 +157,9 @@ func (m *model) tellWait(ctx context.Context, waited time.Duration) {
 }
 
 // settle ends a call that had a permit, however it ended.
-func (m *model) settle(release func(Result), o *outcome) {
-	if release == nil {
-		return
-	}
+func (m *model) settle(permit releaser, o *outcome) {
 	r := Result{Tokens: -1, Err: o.err}
-	defer func() { release(r) }() // Used may panic
+	defer func() { permit.release(r) }() // Used may panic
 	switch usage, known := o.known(); {
 	case known:
 		r.Tokens = max(0, m.options.Used(usage))

@@ -129,8 +129,7 @@ func TestWhatComesBack(t *testing.T) {
 		{name: "answer", turn: turn{resp: &llm.Response{Usage: usage}, events: []llm.Event{start, delta, &llm.Finish{Usage: usage}}}, unary: &result{Tokens: 25}},
 		{name: "no usage", turn: turn{resp: partial(llm.Usage{}), events: []llm.Event{start, delta, &llm.Finish{}}}, unary: &result{Tokens: -1}},
 		{name: "no usage but a flag", turn: turn{resp: partial(llm.Usage{Estimated: true}), events: []llm.Event{&llm.UsageUpdate{Usage: llm.Usage{Estimated: true}}, start}}, unary: &result{Tokens: -1}},
-		{name: "usage told before, and none at the end", turn: turn{resp: partial(llm.Usage{}), events: []llm.Event{&llm.UsageUpdate{Usage: usage}, start, delta, &llm.Finish{}}}, unary: &result{Tokens: -1}},
-		{name: "nil events", turn: turn{events: []llm.Event{(*llm.UsageUpdate)(nil), (*llm.TextDelta)(nil), (*llm.ReasoningDelta)(nil), (*llm.ToolCallDelta)(nil), (*llm.Finish)(nil)}}, streamed: &result{Tokens: -1}},
+		{name: "usage told before", turn: turn{events: []llm.Event{&llm.UsageUpdate{Usage: usage}, start, delta, &llm.Finish{}}}, streamed: &result{Tokens: -1}},
 		{name: "partial", turn: turn{resp: partial(usage), events: []llm.Event{start, &llm.UsageUpdate{Usage: usage}}, err: fail(llm.ErrIncomplete)}, unary: &result{Tokens: 25, Err: fail(llm.ErrIncomplete)}},
 		{name: "partial without usage", turn: turn{resp: partial(llm.Usage{}), events: []llm.Event{start, delta}, err: fail(llm.ErrOverloaded)}, unary: &result{Tokens: -1, Err: fail(llm.ErrOverloaded)}},
 		{name: "refused with usage", turn: turn{resp: &llm.Response{Usage: usage}, events: []llm.Event{&llm.UsageUpdate{Usage: usage}}, err: fail(llm.ErrRateLimited)}, unary: &result{Tokens: 25, Err: fail(llm.ErrRateLimited)}},
@@ -176,6 +175,105 @@ func TestWhatComesBack(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What a model streams settles the same when it is collected first.
+func TestGenerateSettlesAsStream(t *testing.T) {
+	told := &llm.UsageUpdate{Usage: llm.Usage{InputTokens: 20}}
+	long := strings.Repeat("x", 10_000)
+	text := []llm.Event{told, &llm.PartStart{Part: &llm.TextPart{}}, &llm.TextDelta{Text: long}, &llm.TextDelta{Text: long},
+		&llm.PartStart{Index: 1, Part: &llm.ReasoningPart{}}, &llm.ReasoningDelta{Index: 1, Text: long},
+		&llm.PartStart{Index: 2, Part: &llm.ToolCallPart{ID: "1", Name: "f"}}, &llm.ToolCallDelta{Index: 2, Input: long}}
+	ends := func(u llm.Usage) []llm.Event {
+		return append(text[:len(text):len(text)], &llm.Finish{StopReason: llm.StopEndTurn, Usage: u})
+	}
+	for _, c := range []struct {
+		name string
+		turn turn
+		want int
+	}{
+		{"broke off", turn{events: text, err: llm.ErrIncomplete}, 10_020},
+		{"finish without usage", turn{events: ends(llm.Usage{})}, -1},
+		{"finish with usage", turn{events: ends(llm.Usage{InputTokens: 20, OutputTokens: 7})}, 27},
+		{"finish with estimated usage", turn{events: ends(llm.Usage{InputTokens: 20, OutputTokens: 7, Estimated: true})}, 10_020},
+		{"error after finish", turn{events: ends(llm.Usage{InputTokens: 20, OutputTokens: 7}), err: llm.ErrIncomplete}, 10_020},
+		{"absurd usage", turn{events: ends(llm.Usage{InputTokens: 1, OutputTokens: math.MaxInt})}, 1 + 1<<28},
+		{"negative usage", turn{events: ends(llm.Usage{InputTokens: 20, CacheReadTokens: math.MinInt, OutputTokens: -5})}, 20},
+	} {
+		for way, call := range map[string]func(m llm.Model){
+			"Stream":   func(m llm.Model) { _, _ = llm.Collect(m.Stream(t.Context(), ask(1))) },
+			"Generate": func(m llm.Model) { _, _ = m.Generate(t.Context(), ask(1)) },
+		} {
+			l := &ledger{}
+			inner := c.turn
+			inner.resp, _ = llm.Collect((&scripted{c.turn}).Stream(t.Context(), nil))
+			call(llm.Wrap(&scripted{inner}, ratelimit.New(&ratelimit.Options{Limiter: l})))
+			if got := l.results[0].Tokens; got != c.want {
+				t.Errorf("%s, %s: %d tokens are settled, want %d", c.name, way, got, c.want)
+			}
+		}
+	}
+}
+
+// Nil pointers are refused by who reads them.
+func TestNilEventsPass(t *testing.T) {
+	for _, ev := range []llm.Event{nil, (*llm.UsageUpdate)(nil), (*llm.Finish)(nil), (*llm.PartStart)(nil), (*llm.TextDelta)(nil),
+		(*llm.ReasoningDelta)(nil), (*llm.ToolCallDelta)(nil), (*llm.PartStop)(nil)} {
+		m := llm.Wrap(&scripted{turn{events: []llm.Event{ev}}}, ratelimit.New(&ratelimit.Options{Limiter: &ledger{}}))
+		n := 0
+		for got, err := range m.Stream(t.Context(), ask(1)) {
+			if n++; got != ev || err != nil {
+				t.Errorf("%T became %#v, %v", ev, got, err)
+			}
+		}
+		if _, err := llm.Collect(m.Stream(t.Context(), ask(1))); n != 1 || llm.CodeOf(err) != llm.ErrMalformedOutput {
+			t.Errorf("%T: %d events, collected as %v", ev, n, err)
+		}
+	}
+	resp := &llm.Response{Usage: llm.Usage{InputTokens: 1, Estimated: true}, Message: llm.Message{
+		Content: []llm.Part{nil, (*llm.TextPart)(nil), (*llm.ReasoningPart)(nil), (*llm.ToolCallPart)(nil)}}}
+	m := llm.Wrap(&scripted{turn{resp: resp}}, ratelimit.New(&ratelimit.Options{Limiter: &ledger{}}))
+	if got, err := m.Generate(t.Context(), ask(1)); got != resp || err != nil {
+		t.Errorf("nil parts: %v, %v", got, err)
+	}
+}
+
+// A report of absurd numbers costs its key an hour.
+func TestDebtIsBounded(t *testing.T) {
+	for _, burndown := range []int{1, math.MaxInt} {
+		synctest.Test(t, func(t *testing.T) {
+			m := llm.Wrap(&provider{f: func(_ context.Context, req *llm.Request) (*llm.Response, error) {
+				return answer(req.MaxTokens, math.MaxInt), nil
+			}}, ratelimit.New(&ratelimit.Options{TokensPerMinute: 600, Estimate: none, Used: ratelimit.Burndown(burndown)}))
+			began := time.Now()
+			for _, want := range []time.Duration{0, time.Hour + 10*time.Second, 2*time.Hour + 20*time.Second} {
+				if _, err := m.Generate(t.Context(), ask(100)); err != nil {
+					t.Fatal(err)
+				}
+				if d := time.Since(began).Round(time.Millisecond); d != want {
+					t.Errorf("a call is sent after %v, want %v", d, want)
+				}
+			}
+		})
+	}
+}
+
+// Calls that end together do not add their debts up beyond it, whatever a limiter is told.
+func TestDebtsTogetherAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLine(ratelimit.NewLimiter(&ratelimit.Options{TokensPerMinute: 600}))
+		for range 6 {
+			l.add(t.Context(), "", 100)
+		}
+		for _, q := range l.calls {
+			q.release(ratelimit.Result{Tokens: math.MaxInt})
+		}
+		q := l.add(t.Context(), "", 10)
+		l.wg.Wait()
+		if want := time.Hour + time.Second; q.err != nil || q.at.Round(time.Millisecond) != want {
+			t.Errorf("%v: the next is sent after %v, want %v", q.err, q.at, want)
+		}
+	})
 }
 
 // The documentation of the package lists the codes.
@@ -230,8 +328,8 @@ func TestTooLargeSaysWhatFits(t *testing.T) {
 		messages, maxTokens int
 		want                string
 	}{
-		{2, 100_000, "test generate m: rejected: the request needs 120,000 tokens, and the bucket holds 100,000: lower max_tokens to 80,000 or raise TokenBurst"},
-		{11, 50, "test generate m: rejected: the request needs 110,050 tokens, and the bucket holds 100,000: shorten the input, which is estimated at 110,000, or raise TokenBurst"},
+		{2, 100_000, "test generate m: rejected: the request needs 120,000 tokens, and the bucket holds 100,000: lower max_tokens to 80,000, or raise the burst (ratelimit.Options.TokenBurst)"},
+		{11, 50, "test generate m: rejected: the request needs 110,050 tokens, and the bucket holds 100,000: shorten the input, which is estimated at 110,000, or raise the burst (ratelimit.Options.TokenBurst)"},
 	} {
 		req := &llm.Request{Messages: make([]llm.Message, c.messages), MaxTokens: c.maxTokens}
 		resp, err := m.Generate(t.Context(), req)
@@ -465,6 +563,10 @@ func TestLimiterOfTheUsers(t *testing.T) {
 		{"typed", t.Context(), own, llm.ErrQuotaExhausted, "test generate m: quota exhausted: the day's tokens are used up"},
 		{"typed by another", t.Context(), &llm.Error{Code: llm.ErrRejected, Op: "acquire", Provider: "redis", Model: "r"}, llm.ErrRejected, "redis acquire r: rejected"},
 		{"coded", t.Context(), fmt.Errorf("wrapped: %w", llm.ErrUnavailable), llm.ErrUnavailable, "test generate m: unavailable: nothing was sent: the limiter failed"},
+		{"typed without a code", t.Context(), &llm.Error{Message: "store down"}, llm.ErrRejected, "test generate m: rejected: store down"},
+		{"typed with a coded cause", t.Context(), &llm.Error{Message: "store down", Err: llm.ErrUnavailable}, llm.ErrUnavailable, ""},
+		{"typed with its own timeout", t.Context(), &llm.Error{Message: "store down", Err: context.DeadlineExceeded}, llm.ErrRejected, ""},
+		{"typed without a code, after a cancel", done, &llm.Error{Message: "store down"}, llm.ErrCanceled, ""},
 		{"plain", t.Context(), cause, llm.ErrRejected, "test generate m: rejected: nothing was sent: the limiter failed"},
 		{"its own timeout", t.Context(), context.DeadlineExceeded, llm.ErrRejected, "test generate m: rejected: nothing was sent: the limiter failed: context deadline exceeded"},
 		{"after a cancel", done, cause, llm.ErrCanceled, "test generate m: canceled: nothing was sent: the limiter failed: context canceled"},
@@ -473,10 +575,10 @@ func TestLimiterOfTheUsers(t *testing.T) {
 			return func(ratelimit.Result) { t.Error("a release beside an error is called") }, c.err
 		})}))
 		_, err := m.Generate(c.ctx, ask(1))
-		if llm.CodeOf(err) != c.code || !errors.Is(err, c.err) && c.name != "typed" && c.name != "typed by another" || c.ctx.Err() != nil && !errors.Is(err, context.Canceled) {
+		if llm.CodeOf(err) != c.code || !errors.Is(err, c.err) && !strings.HasPrefix(c.name, "typed") || c.ctx.Err() != nil && !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: %v", c.name, err)
 		}
-		if err.Error() != c.text {
+		if c.text != "" && err.Error() != c.text {
 			t.Errorf("%s: %v, want %s", c.name, err, c.text)
 		}
 	}

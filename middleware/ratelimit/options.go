@@ -8,41 +8,48 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
-// Options are the limits and how calls count towards them. A number of 0 or less means the
-// default.
+// Options are the limits and how calls count towards them. The limits, from RequestsPerMinute
+// to MaxWait, and Adaptive are those of the limiter that [NewLimiter] makes of them: where
+// Limiter is set, they are its own affair, and those that stand here are not looked at.
 type Options struct {
-	RequestsPerMinute int // default: no limit
-	TokensPerMinute   int // input and output together; default: no limit
-	MaxConcurrent     int // calls at a time; default: no limit
+	// RequestsPerMinute is how many requests may be sent in a minute; 0 or less means no limit.
+	RequestsPerMinute int
+	// TokensPerMinute is how many tokens may be used in a minute, input and output together; 0
+	// or less means no limit.
+	TokensPerMinute int
+	// MaxConcurrent is how many calls there may be at a time; 0 or less means no limit.
+	MaxConcurrent int
 
-	// RequestBurst is how many requests may be sent at once after a quiet time. Default: ten
-	// seconds' worth of RequestsPerMinute, at least 1.
+	// RequestBurst is how many requests may be sent at once after a quiet time; 0 or less means
+	// ten seconds' worth of RequestsPerMinute, at least 1.
 	RequestBurst int
 	// TokenBurst is how many tokens may be reserved at once after a quiet time, and the most
-	// that one call may reserve. Default: one minute's worth, TokensPerMinute.
+	// that one call may reserve; 0 or less means one minute's worth, TokensPerMinute.
 	TokenBurst int
 
-	// MaxWait is the longest that a call waits for its turn; one that would wait longer is
-	// refused, at once where that can be told. Default: as long as its context lives. Set it
-	// where there are deadlines: a call whose turn comes shortly before its own is sent in
+	// MaxWait is the longest that a call waits for its turn; 0 or less means as long as its
+	// context lives. One that would wait longer is refused, at once where that can be told. Set
+	// it where there are deadlines: a call whose turn comes shortly before its own is sent in
 	// vain, and when more is asked than the limits allow, that becomes the fate of all.
 	MaxWait time.Duration
 
-	// Key says which limits a call counts towards: each key has the limits above for
-	// itself. Nil = "provider/model" of the wrapped model. Keys may be many, such as one a
-	// tenant: those that hold no information are forgotten.
+	// Key says which limits a call counts towards: each key has the limits above for itself.
+	// Nil means "provider/model" of the wrapped model. What Key returns stands in the place of
+	// that and is not added to it: where one New, or one Limiter, serves several models, those
+	// that get the same key share its limits. For limits by tenant and by model, give each
+	// model a New of its own, without a common Limiter, or name the model in the key. Keys may
+	// be many: those that hold no information are forgotten.
 	Key func(ctx context.Context, req *llm.Request) string
 
-	// Estimate returns the number of input tokens of a request. Nil = [EstimateInput]. It is
-	// not called where tokens are not limited.
+	// Estimate returns the number of input tokens of a request; nil means [EstimateInput]. It
+	// is not called where tokens are not limited.
 	Estimate func(req *llm.Request) int
 	// AssumeMaxTokens is what is reserved for the output of a request whose MaxTokens is not
-	// set. Default: 4,096.
+	// set; 0 or less means 4,096.
 	AssumeMaxTokens int
-	// Used returns how much of the quota a call has used up. Nil = Burndown(1): input and
-	// output without what was read from the provider's cache, as Amazon Bedrock and
-	// Anthropic count. For providers that count cached tokens too, it is
-	// llm.Usage.TotalTokens.
+	// Used returns how much of the quota a call has used up; nil means Burndown(1): input and
+	// output without what was read from the provider's cache, as Amazon Bedrock and Anthropic
+	// count. For providers that count cached tokens too, it is llm.Usage.TotalTokens.
 	Used func(llm.Usage) int
 
 	// Adaptive lowers the limits of a key where the provider turns out to allow less. Each
@@ -53,8 +60,9 @@ type Options struct {
 	// no limit is set, that pause is all it does.
 	Adaptive bool
 
-	// Limiter decides in the place of the limits above, from RequestsPerMinute to MaxWait,
-	// and of Adaptive, which are then not used. Nil = NewLimiter of these options.
+	// Limiter decides when calls are sent; nil means NewLimiter of these options. Where it is
+	// set, the limits that stand here (RequestsPerMinute to MaxWait, and Adaptive) limit nothing:
+	// set them in the Options of its NewLimiter. Key, Estimate, AssumeMaxTokens and Used hold.
 	Limiter Limiter
 }
 

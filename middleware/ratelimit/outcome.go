@@ -10,7 +10,7 @@ import (
 type outcome struct {
 	usage   llm.Usage // as far as the provider told
 	ended   bool      // the usage is that of the whole call
-	bytes   int       // of text, reasoning and tool input that were streamed
+	bytes   int       // of text, reasoning and tool input that came
 	started bool      // some of an answer came
 	err     error
 }
@@ -28,7 +28,7 @@ func (o *outcome) generated(resp *llm.Response, err error) {
 
 func (o *outcome) streamed(ev llm.Event, err error) {
 	if err != nil {
-		o.err = err
+		o.err, o.ended = err, false
 		return
 	}
 	switch ev := ev.(type) { // a nil event is for others to report
@@ -37,7 +37,7 @@ func (o *outcome) streamed(ev llm.Event, err error) {
 			o.usage = ev.Usage
 		}
 		return
-	case *llm.Finish:
+	case *llm.Finish: // supersedes what was told before
 		if ev != nil {
 			o.usage, o.ended = ev.Usage, !ev.Usage.Estimated
 		}
@@ -57,10 +57,10 @@ func (o *outcome) streamed(ev llm.Event, err error) {
 	o.started = true
 }
 
-// known returns what the call used, if the provider told. What it told early in a stream
+// known returns what the call used, if the provider told. What it told early in an answer
 // that broke off says little of the output.
 func (o *outcome) known() (llm.Usage, bool) {
-	u := o.usage
+	u := plausible(o.usage)
 	if u.TotalTokens() <= 0 {
 		return u, false
 	}
@@ -68,6 +68,15 @@ func (o *outcome) known() (llm.Usage, bool) {
 		u.OutputTokens = max(u.OutputTokens, o.bytes/4)
 	}
 	return u, true
+}
+
+// plausible is a usage with counters that no sum of a few can overflow.
+func plausible(u llm.Usage) llm.Usage {
+	const most = 1 << 28 // far beyond any call
+	clamp := func(n int) int { return min(max(n, 0), most) }
+	u.InputTokens, u.OutputTokens, u.ReasoningTokens = clamp(u.InputTokens), clamp(u.OutputTokens), clamp(u.ReasoningTokens)
+	u.CacheReadTokens, u.CacheWriteTokens, u.CacheWrite1hTokens = clamp(u.CacheReadTokens), clamp(u.CacheWriteTokens), clamp(u.CacheWrite1hTokens)
+	return u
 }
 
 // refused says that the call failed before the provider worked on it.

@@ -33,7 +33,7 @@ func (p *permit) enter(ctx context.Context, key string) (served bool, now time.T
 	if most := p.limiter.limits.MaxWait; most > 0 {
 		p.until = now.Add(most)
 	}
-	if err := p.tooLate(ctx, now, q.wait(now, p.tokens, q.waiting.Len(), q.asked)); err != nil {
+	if err := p.tooLate(ctx, now, q.wait(now, p.tokens, float64(q.waiting.Len()), q.asked)); err != nil {
 		return false, now, err
 	}
 	q.join(p)
@@ -83,15 +83,13 @@ func (p *permit) look(ctx context.Context) (served bool, after time.Duration, er
 		}
 		after = q.wait(now, p.tokens, 0, 0)
 		err = p.tooLate(ctx, now, after)
-		if after == 0 {
-			after = q.grows(now) // and somebody may wake it before
-		}
+		after = max(after, q.untilGrown(now)) // not told: a slot may well come sooner
 	}
 	if !p.until.IsZero() && err == nil {
 		left := p.until.Sub(now)
 		if left <= 0 {
 			err = &llm.Error{Code: llm.ErrRejected, Message: fmt.Sprintf(
-				"the call's turn had not come after %v (MaxWait): allow it more time, or raise the limits", p.limiter.limits.MaxWait)}
+				"the call's turn had not come after %v (ratelimit.Options.MaxWait): allow it more time, or raise the limits", p.limiter.limits.MaxWait)}
 		}
 		if after == 0 || left < after {
 			after = left

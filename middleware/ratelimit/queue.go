@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"container/list"
+	"math"
 	"time"
 )
 
@@ -14,7 +15,7 @@ type queue struct {
 	throttle         *throttle // nil = not adaptive
 	running          int       // calls that hold a permit
 	waiting          list.List // of *permit
-	asked            int       // the tokens that those who wait ask for
+	asked            float64   // the tokens that those who wait ask for: a sum that cannot overflow
 }
 
 // take takes what a call with n tokens needs, if all of it is there.
@@ -49,7 +50,7 @@ func (q *queue) scale(now time.Time) int {
 
 // wait returns how long a call with n tokens will wait for requests and tokens behind
 // others who ask for so many, where nothing comes back. For a slot it may wait longer.
-func (q *queue) wait(now time.Time, n, requestsAhead, tokensAhead int) time.Duration {
+func (q *queue) wait(now time.Time, n int, requestsAhead, tokensAhead float64) time.Duration {
 	d := max(q.requests.wait(now, requestsAhead, 1), q.tokens.wait(now, tokensAhead, n))
 	if q.throttle != nil {
 		d = max(d, q.throttle.until.Sub(now))
@@ -57,13 +58,18 @@ func (q *queue) wait(now time.Time, n, requestsAhead, tokensAhead int) time.Dura
 	return d
 }
 
-// grows returns how long it takes until there is a slot more than calls under way, since the
-// share of the limits grows back: 0 where it will not.
-func (q *queue) grows(now time.Time) time.Duration {
-	if q.throttle == nil || q.slots == 0 || q.running >= q.slots {
+// untilGrown returns how long it takes until the share has grown by the slot that the next call
+// lacks, if no other call ends before; 0 where that call does not lack one, or has to wait
+// for another's.
+func (q *queue) untilGrown(now time.Time) time.Duration {
+	t := q.throttle
+	if t == nil || q.running >= q.slots || q.running < scaled(q.slots, t.now(now)) {
 		return 0
 	}
-	return q.throttle.reaches(now, float64(q.running+1)/float64(q.slots))
+	share := (float64(q.running) + 1) / float64(q.slots)
+	grown := math.Ceil((share - t.share) / growth * float64(time.Minute))
+	// The share is rounded and may not be quite there then.
+	return max(t.cut.Add(time.Duration(grown)).Sub(now), time.Millisecond)
 }
 
 // settle ends a call that reserved n tokens.
@@ -101,13 +107,15 @@ func (q *queue) idle(now time.Time) bool {
 // join puts a permit behind all who wait.
 func (q *queue) join(p *permit) {
 	p.place, p.wake = q.waiting.PushBack(p), make(chan struct{}, 1)
-	q.asked += p.tokens
+	q.asked += float64(p.tokens)
 }
 
 // leave takes one who waits out of the queue, served or not.
 func (q *queue) leave(p *permit) {
 	q.waiting.Remove(p.place)
-	q.asked -= p.tokens
+	if q.asked -= float64(p.tokens); q.waiting.Len() == 0 {
+		q.asked = 0 // whatever the rounding
+	}
 	q.wake()
 }
 

@@ -17,9 +17,9 @@ func (e *sizeError) Error() string {
 // advice says what would fit, of a request with so many input tokens.
 func (e *sizeError) advice(input int) string {
 	if room := e.holds - input; room > 0 {
-		return fmt.Sprintf("%v: lower max_tokens to %s or raise TokenBurst", e, grouped(room))
+		return fmt.Sprintf("%v: lower max_tokens to %s, or raise the burst (ratelimit.Options.TokenBurst)", e, grouped(room))
 	}
-	return fmt.Sprintf("%v: shorten the input, which is estimated at %s, or raise TokenBurst", e, grouped(input))
+	return fmt.Sprintf("%v: shorten the input, which is estimated at %s, or raise the burst (ratelimit.Options.TokenBurst)", e, grouped(input))
 }
 
 func refuseSize(need, holds int) error {

@@ -18,12 +18,12 @@ import (
 // holds no more than the shares of 200 calls, or Floor if that is more. So over any stretch of
 // time retries are at most what it holds, Share for each call and Floor for each minute.
 type Budget struct {
-	// Share is how many retries each call adds. Default 0.2; negative = none, so that Floor
-	// alone counts; math.Inf(1) = no limit: there is always a retry left.
+	// Share is how many retries each call adds; 0 means 0.2. Less than 0 means none, so that
+	// Floor alone counts, and math.Inf(1) no limit: there is always a retry left.
 	Share float64
 
-	// Floor is how many retries a minute are allowed whatever the calls have added. Default
-	// 10; negative = none.
+	// Floor is how many retries a minute are allowed whatever the calls have added; 0 means
+	// 10, and less than 0 none.
 	Floor int
 
 	mu    sync.Mutex

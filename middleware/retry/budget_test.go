@@ -167,7 +167,7 @@ func TestCap(t *testing.T) {
 				t.Errorf("Share %v, Floor %d: %d retries at once, want %d", b.Share, b.Floor, got, c.want)
 			}
 			wantGaveUp(t, err, llm.ErrUnavailable, fmt.Sprintf(
-				"acme generate m-1: unavailable: gave up after %d attempts in 0s: the retry budget is spent: try later (status 503, request id req-1)", c.want+1))
+				"acme generate m-1: unavailable: gave up after %d attempts in 0s: the retry budget is spent (retry.Options.Budget): try later (status 503, request id req-1)", c.want+1))
 		})
 	}
 }
@@ -205,7 +205,7 @@ func TestRefusedAtOnce(t *testing.T) {
 		began := time.Now()
 		_, err := call(t.Context(), llm.Wrap(b, retry.New(&retry.Options{Budget: &retry.Budget{Share: -1, Floor: -1}})))
 		wantGaveUp(t, err, llm.ErrUnavailable,
-			"acme generate m-1: unavailable: gave up after 1 attempt in 0s: the retry budget is spent: try later (status 503, request id req-1)")
+			"acme generate m-1: unavailable: gave up after 1 attempt in 0s: the retry budget is spent (retry.Options.Budget): try later (status 503, request id req-1)")
 		if time.Since(began) != 0 {
 			t.Errorf("it took %v", time.Since(began))
 		}

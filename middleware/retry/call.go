@@ -36,8 +36,11 @@ func (m *model) begin(ctx context.Context) (call, context.Context) {
 func (c *call) again(err error) (context.Context, error) {
 	o := c.opts
 	c.attempts++
-	if c.ctx.Err() != nil || o.MaxAttempts == 1 {
+	if o.MaxAttempts == 1 {
 		return nil, err
+	}
+	if c.ctx.Err() != nil {
+		return nil, c.cut(err)
 	}
 	retryable := o.Retryable(err)
 	if !retryable && c.attempts == 1 {
@@ -57,8 +60,9 @@ func (c *call) again(err error) (context.Context, error) {
 		return nil, c.interrupted(done, err)
 	}
 	c.last = err
-	n := c.attempts + 1
-	hook.Tell(c.ctx, hook.Event{Kind: hook.Retry, Policy: "retry", Attempt: n, Wait: delay, Code: string(llm.CodeOf(err))})
+	n, info := c.attempts+1, c.next.Info()
+	hook.Tell(c.ctx, hook.Event{Kind: hook.Retry, Policy: "retry", Attempt: n, Wait: delay, Code: string(llm.CodeOf(err)),
+		Provider: info.Provider, Model: info.Model})
 	return hook.WithAttempt(c.ctx, n), nil
 }
 
@@ -66,7 +70,7 @@ func (c *call) again(err error) (context.Context, error) {
 func (c *call) refuse(err error, delay time.Duration) string {
 	next := time.Now().Add(delay)
 	if most := c.opts.MaxElapsed; most > 0 && next.Sub(c.began) > most {
-		return fmt.Sprintf("another attempt would begin later than %v (MaxElapsed)", most)
+		return fmt.Sprintf("another attempt would begin later than %v (retry.Options.MaxElapsed)", most)
 	}
 	if deadline, ok := c.ctx.Deadline(); ok && !next.Before(deadline) {
 		return "the deadline leaves no time for another attempt"
@@ -78,7 +82,7 @@ func (c *call) refuse(err error, delay time.Duration) string {
 		c.malformed = true
 	}
 	if !c.opts.Budget.withdraw() { // last, so that nothing is spent in vain
-		return "the retry budget is spent"
+		return "the retry budget is spent (retry.Options.Budget)"
 	}
 	return ""
 }
@@ -107,6 +111,17 @@ func (c *call) gaveUp(err error, why string) error {
 func unsent(err error) bool {
 	code := llm.CodeOf(err)
 	return code == llm.ErrRejected || code == llm.ErrBudgetExceeded
+}
+
+// cut is the error of a call whose context was done when an attempt failed with err. Why there
+// was that attempt is a cause too.
+func (c *call) cut(err error) error {
+	if c.last == nil {
+		return err
+	}
+	e := llm.Annotate(err, fmt.Sprintf("ended in attempt %d", c.attempts))
+	e.Retryable, e.Err = new(false), errors.Join(err, c.last)
+	return e
 }
 
 // interrupted is the error of a call whose context was done, with an error of its own, in

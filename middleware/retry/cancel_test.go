@@ -3,12 +3,15 @@ package retry_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/parley-sdk/parley/internal/hook"
 	"github.com/parley-sdk/parley/llm"
 	"github.com/parley-sdk/parley/middleware/retry"
+	"github.com/parley-sdk/parley/middleware/timeout"
 )
 
 func TestCancelInDelay(t *testing.T) {
@@ -54,6 +57,86 @@ func TestCancelInDelay(t *testing.T) {
 				b.wantAttempts(t, 1)
 			})
 		})
+	}
+}
+
+// TestLimitOutside: where a limit further out ends the call during a later attempt, or in the delay
+// before it, both the limit and the failure that led there stay visible.
+func TestLimitOutside(t *testing.T) {
+	theirs := errors.New("theirs")
+	limits := map[string]struct {
+		wrap  llm.Middleware
+		ctx   func(context.Context) (context.Context, context.CancelFunc)
+		cause error
+	}{
+		"timeout": {timeout.New(&timeout.Options{Generate: 3 * time.Second, FirstEvent: 3 * time.Second}), context.WithCancel, context.DeadlineExceeded},
+		"total":   {timeout.New(&timeout.Options{Total: 3 * time.Second}), context.WithCancel, context.DeadlineExceeded},
+		"deadline": {nil, func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, 3*time.Second)
+		}, context.DeadlineExceeded},
+		"cancel with a cause": {nil, func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancelCause(ctx)
+			time.AfterFunc(3*time.Second, func() { cancel(theirs) })
+			return ctx, func() { cancel(nil) }
+		}, context.Canceled},
+	}
+	for name, l := range limits {
+		for where, retryAfter := range map[string]time.Duration{"attempt": time.Second, "delay": 20 * time.Second} {
+			t.Run(name+"/"+where, func(t *testing.T) {
+				bothWays(t, func(t *testing.T, call way) {
+					ctx, cancel := l.ctx(t.Context())
+					defer cancel()
+					first := failure(llm.ErrRateLimited)
+					first.RetryAfter = retryAfter
+					// The deadline is not told, so that the delay is begun.
+					silent := func(next llm.Model) llm.Model { return &untold{next} }
+					m := llm.Wrap(plays(fails(first)), l.wrap, silent, retry.New(nil), func(next llm.Model) llm.Model { return &hangsLater{next} })
+					began := time.Now()
+					_, err := call(ctx, m)
+					if !errors.Is(err, l.cause) || !errors.Is(err, first) || !errors.Is(err, errCause) {
+						t.Errorf("%v does not match both causes", err)
+					}
+					if code := llm.CodeOf(err); code != llm.CodeOf(l.cause) {
+						t.Errorf("the code is %q", code)
+					}
+					if got := time.Since(began); got != 3*time.Second {
+						t.Errorf("it took %v, want 3s", got)
+					}
+				})
+			})
+		}
+	}
+}
+
+// untold hides the deadline from the models below.
+type untold struct{ next llm.Model }
+
+func (u *untold) Info() llm.Info { return u.next.Info() }
+
+func (u *untold) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	return u.next.Generate(discreet{ctx}, req)
+}
+
+func (u *untold) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
+	return u.next.Stream(discreet{ctx}, req)
+}
+
+// hangsLater hangs until its context ends, from the second attempt on.
+type hangsLater struct{ next llm.Model }
+
+func (h *hangsLater) Info() llm.Info { return h.next.Info() }
+
+func (h *hangsLater) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
+	return llm.Collect(h.Stream(ctx, req))
+}
+
+func (h *hangsLater) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
+	if hook.Attempt(ctx) == 1 {
+		return h.next.Stream(ctx, req)
+	}
+	return func(yield func(llm.Event, error) bool) {
+		<-ctx.Done()
+		yield(nil, &llm.Error{Code: llm.CodeOf(ctx.Err()), Err: ctx.Err()})
 	}
 }
 

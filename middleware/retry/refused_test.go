@@ -33,6 +33,25 @@ func TestRefusedAttempt(t *testing.T) {
 	})
 }
 
+// Only what a policy further in decides counts as not sent: whether a provider saw a request that
+// failed in another way is not for a retry to guess.
+func TestUnsentCodes(t *testing.T) {
+	codes := map[llm.Code]bool{llm.ErrRejected: true, llm.ErrBudgetExceeded: true}
+	for _, code := range []llm.Code{llm.ErrInvalidRequest, llm.ErrUnauthenticated, llm.ErrPermissionDenied, llm.ErrNotFound,
+		llm.ErrRateLimited, llm.ErrQuotaExhausted, llm.ErrOverloaded, llm.ErrNotReady, llm.ErrUnavailable, llm.ErrTimeout, llm.ErrCanceled,
+		llm.ErrContextTooLong, llm.ErrContentFiltered, llm.ErrMalformedOutput, llm.ErrUnsupported, llm.ErrInternal, llm.ErrUnknown} {
+		codes[code] = false
+	}
+	for code, unsent := range codes {
+		synctest.Test(t, func(t *testing.T) {
+			_, err := generate(t.Context(), llm.Wrap(plays(fails(llm.ErrIncomplete), fails(code)), retry.New(&retry.Options{MaxAttempts: 2})))
+			if got := errors.Is(err, llm.ErrIncomplete); got != unsent || !errors.Is(err, code) {
+				t.Errorf("%s: the attempt before is kept: %t, want %t: %v", code, got, unsent, err)
+			}
+		})
+	}
+}
+
 // The attempts of a retry within another are counted by the inner one.
 func TestNestedAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

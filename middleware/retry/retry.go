@@ -9,35 +9,35 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
-// Options say how often, when and what to retry. A number or duration that is zero or negative
-// means the default.
+// Options say how often, when and what to retry.
 type Options struct {
-	// MaxAttempts is how often the model is asked in one call, the first time included.
-	// Default 4; 1 = no retries, and errors pass unchanged.
+	// MaxAttempts is how often the model is asked in one call, the first time included; 0 or
+	// less means 4, and 1 no retries: then errors pass unchanged.
 	MaxAttempts int
 
-	// BaseDelay is the most that the first delay can be; with each further one it doubles.
-	// Default 500 ms.
+	// BaseDelay is the most that the first delay can be; with each further one it doubles. 0
+	// or less means 500 ms.
 	BaseDelay time.Duration
 
-	// MaxDelay is the most that any delay can be, that which a provider asks for included.
-	// Default 30 s.
+	// MaxDelay is the most that any delay can be, that which a provider asks for included; 0
+	// or less means 30 s. Below it a call waits for as long as it was asked to, and up to a
+	// tenth of that longer, so that callers who were told the same do not come back together.
 	MaxDelay time.Duration
 
-	// MaxElapsed is the time since the call began after which no attempt begins. An attempt
-	// that has begun is not cut short. Default: no limit but the context's deadline.
+	// MaxElapsed is the time since the call began after which no attempt begins; 0 or less
+	// means no limit but the context's deadline. An attempt that has begun is not cut short.
 	MaxElapsed time.Duration
 
-	// Budget limits retries to a share of calls; see [Budget]. Default: a budget of its own,
-	// with the budget's defaults. It is not copied, since others may share it.
+	// Budget limits retries to a share of calls; nil means a budget of its own, with the
+	// defaults of [Budget]. It is not copied, since others may share it.
 	Budget *Budget
 
-	// Retryable says whether an error is worth another attempt. It is called once for each
-	// attempt that failed while the context lived, by several goroutines at a time.
-	// Default [llm.IsRetryable].
+	// Retryable says whether an error is worth another attempt; nil means [llm.IsRetryable].
+	// It is called once for each attempt that failed while the context lived, by several
+	// goroutines at a time.
 	Retryable func(error) bool
 
-	// OnRetry, where it is set, is told of each retry before its delay. It runs in the
+	// OnRetry is told of each retry before its delay; nil means nobody is. It runs in the
 	// goroutine of the call and without a lock held; several calls may run it at a time.
 	OnRetry func(Attempt)
 }
@@ -86,7 +86,8 @@ func (o *Options) withDefaults() *Options {
 // delay is how long to wait after the n-th attempt, which failed with err.
 func (o *Options) delay(n int, err error) time.Duration {
 	if asked, ok := llm.RetryAfter(err); ok {
-		return min(asked, o.MaxDelay)
+		asked = min(asked, o.MaxDelay)
+		return asked + rand.N(min(asked/10, o.MaxDelay-asked)+1)
 	}
 	most := o.MaxDelay
 	if o.BaseDelay <= most>>(n-1) { // so that the product cannot overflow

@@ -2,6 +2,7 @@ package retry_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"sync"
 	"testing"
@@ -32,9 +33,9 @@ func unlimited() *retry.Budget { return &retry.Budget{Share: math.Inf(1)} }
 func TestMaxAttempts(t *testing.T) {
 	bothWays(t, func(t *testing.T, call way) {
 		fail := failure(llm.ErrOverloaded)
-		fail.RetryAfter = 700 * time.Millisecond
+		fail.RetryAfter = 700 * time.Millisecond // which MaxDelay makes exact
 		b := plays(fails(fail))
-		_, err := call(t.Context(), llm.Wrap(b, retry.New(&retry.Options{MaxAttempts: 3})))
+		_, err := call(t.Context(), llm.Wrap(b, retry.New(&retry.Options{MaxAttempts: 3, MaxDelay: 700 * time.Millisecond})))
 		wantGaveUp(t, err, llm.ErrOverloaded, "acme generate m-1: overloaded: gave up after 3 attempts in 1.4s: try later (status 503, request id req-1)")
 		b.wantAttempts(t, 1, 2, 3)
 	})
@@ -72,16 +73,19 @@ func TestUnchanged(t *testing.T) {
 	}
 }
 
-// TestDoneAfterRetry: a context that is done when a later attempt fails is nothing to add to.
+// TestDoneAfterRetry: where the context is done when a later attempt fails, the attempt before is a
+// cause too.
 func TestDoneAfterRetry(t *testing.T) {
 	bothWays(t, func(t *testing.T, call way) {
 		ctx, cancel := context.WithCancel(t.Context())
 		last := failure(llm.ErrOverloaded)
-		b := plays(fails(llm.ErrOverloaded), fails(last))
+		b := plays(fails(llm.ErrRateLimited), fails(last))
 		hanging := func(next llm.Model) llm.Model { return &onAttempt{next, 2, cancel} }
 		_, err := call(ctx, llm.Wrap(b, retry.New(nil), hanging))
-		if err != error(last) {
-			t.Errorf("the error is %v, want the same value %v", err, last)
+		wantGaveUp(t, err, llm.ErrOverloaded,
+			"acme generate m-1: overloaded: ended in attempt 2: try later; rate limited (status 503, request id req-1)")
+		if !errors.Is(err, last) || !errors.Is(err, llm.ErrRateLimited) {
+			t.Errorf("%v does not match both attempts", err)
 		}
 		b.wantAttempts(t, 1, 2)
 	})
@@ -90,7 +94,7 @@ func TestDoneAfterRetry(t *testing.T) {
 func TestNotRetryableLater(t *testing.T) {
 	bothWays(t, func(t *testing.T, call way) {
 		b := plays(fails(&llm.Error{Code: llm.ErrOverloaded, RetryAfter: time.Second}), fails(failure(llm.ErrPermissionDenied)))
-		_, err := call(t.Context(), llm.Wrap(b, retry.New(nil)))
+		_, err := call(t.Context(), llm.Wrap(b, retry.New(&retry.Options{MaxDelay: time.Second})))
 		wantGaveUp(t, err, llm.ErrPermissionDenied, "acme generate m-1: permission denied: gave up after 2 attempts in 1s: try later (status 503, request id req-1)")
 		b.wantAttempts(t, 1, 2)
 	})
@@ -102,7 +106,7 @@ func TestMalformedOnce(t *testing.T) {
 	t.Run("twice", func(t *testing.T) {
 		bothWays(t, func(t *testing.T, call way) {
 			b := plays(fails(again))
-			_, err := call(t.Context(), llm.Wrap(b, retry.New(&retry.Options{MaxAttempts: 9})))
+			_, err := call(t.Context(), llm.Wrap(b, retry.New(&retry.Options{MaxAttempts: 9, MaxDelay: time.Second})))
 			wantGaveUp(t, err, llm.ErrMalformedOutput,
 				"acme generate m-1: malformed output: gave up after 2 attempts in 1s: malformed output is retried only once: try later (status 503, request id req-1)")
 			b.wantAttempts(t, 1, 2)
@@ -153,7 +157,7 @@ func TestOnRetry(t *testing.T) {
 		var got []retry.Attempt
 		b := plays(fails(&llm.Error{Code: llm.ErrRateLimited, RetryAfter: 2 * time.Second}), fails(llm.ErrOverloaded), good)
 		began := time.Now()
-		m := llm.Wrap(b, retry.New(&retry.Options{OnRetry: func(a retry.Attempt) {
+		m := llm.Wrap(b, retry.New(&retry.Options{MaxDelay: 2 * time.Second, OnRetry: func(a retry.Attempt) {
 			if len(got) == 0 && time.Since(began) != 0 {
 				t.Error("it was not called before the delay")
 			}
@@ -190,18 +194,18 @@ func TestHook(t *testing.T) {
 			})
 		}
 		wait := func(d time.Duration) turn { return fails(&llm.Error{Code: llm.ErrRateLimited, RetryAfter: d}) }
-		m := llm.Wrap(plays(wait(2*time.Second), wait(time.Second), good), retry.New(nil))
+		m := llm.Wrap(plays(wait(2*time.Second), wait(2*time.Second), good), retry.New(&retry.Options{MaxDelay: 2 * time.Second}))
 		if _, err := call(observe(t.Context()), m); err != nil {
 			t.Fatal(err)
 		}
 		want := []hook.Event{
-			{Kind: hook.Retry, Policy: "retry", Attempt: 2, Wait: 2 * time.Second, Code: "rate_limited"},
-			{Kind: hook.Retry, Policy: "retry", Attempt: 3, Wait: time.Second, Code: "rate_limited"},
+			{Kind: hook.Retry, Policy: "retry", Attempt: 2, Wait: 2 * time.Second, Code: "rate_limited", Provider: "acme", Model: "m-1"},
+			{Kind: hook.Retry, Policy: "retry", Attempt: 3, Wait: 2 * time.Second, Code: "rate_limited", Provider: "acme", Model: "m-1"},
 		}
 		if d := cmp.Diff(want, got); d != "" {
 			t.Errorf("the observer was told (-want +got): %s", d)
 		}
-		if d := cmp.Diff([]time.Duration{2 * time.Second, 3 * time.Second}, at); d != "" {
+		if d := cmp.Diff([]time.Duration{2 * time.Second, 4 * time.Second}, at); d != "" {
 			t.Errorf("it was told at (-want +got): %s", d)
 		}
 

@@ -87,7 +87,7 @@ func TestStream(t *testing.T) {
 // TestUsageIsNotDelayed: the usage of an attempt that fails comes before the delay.
 func TestUsageIsNotDelayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := llm.Wrap(plays(fails(&llm.Error{Code: llm.ErrOverloaded, RetryAfter: time.Second}, usage), good), retry.New(nil))
+		m := llm.Wrap(plays(fails(&llm.Error{Code: llm.ErrOverloaded, RetryAfter: time.Second}, usage), good), retry.New(&retry.Options{MaxDelay: time.Second}))
 		began := time.Now()
 		var at []time.Duration
 		for _, err := range m.Stream(t.Context(), ask()) {

@@ -18,6 +18,7 @@ import (
 	"github.com/parley-sdk/parley/internal/hook"
 	"github.com/parley-sdk/parley/llm"
 	"github.com/parley-sdk/parley/llm/llmtest"
+	"github.com/parley-sdk/parley/middleware/retry"
 	"github.com/parley-sdk/parley/middleware/timeout"
 )
 
@@ -300,8 +301,9 @@ func TestEchoes(t *testing.T) {
 		"a send that failed": func(ctx context.Context) error {
 			return &llm.Error{Code: llm.ErrUnavailable, Err: fmt.Errorf("post: %w", ctx.Err())}
 		},
-		"a code and no more": func(context.Context) error { return &llm.Error{Code: llm.ErrCanceled} },
-		"a bare code":        func(context.Context) error { return llm.ErrCanceled },
+		"a fault of the backend's": func(ctx context.Context) error { return &llm.Error{Code: llm.ErrInternal, Err: ctx.Err()} },
+		"a code and no more":       func(context.Context) error { return &llm.Error{Code: llm.ErrCanceled} },
+		"a bare code":              func(context.Context) error { return llm.ErrCanceled },
 		"not retryable": func(ctx context.Context) error {
 			return &llm.Error{Code: llm.CodeOf(ctx.Err()), Retryable: new(false), Err: ctx.Err()}
 		},
@@ -534,24 +536,70 @@ func TestText(t *testing.T) {
 // A model may obey our cancel without a word. That is no answer.
 func TestSilentEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, opts := range []timeout.Options{{Total: time.Second}, {FirstEvent: time.Second}} {
-			m := llm.Wrap(&silent{}, timeout.New(&opts))
-			_, err := llm.Collect(m.Stream(t.Context(), nil))
+		start := &llm.PartStart{Part: &llm.TextPart{}}
+		for _, c := range []struct {
+			opts   timeout.Options
+			events []llm.Event
+		}{
+			{timeout.Options{Total: time.Second}, nil},
+			{timeout.Options{Total: time.Second}, []llm.Event{start}},
+			{timeout.Options{FirstEvent: time.Second}, nil},
+			{timeout.Options{FirstEvent: time.Second}, []llm.Event{&llm.UsageUpdate{}}},
+			{timeout.Options{BetweenEvents: time.Second}, []llm.Event{start}},
+		} {
+			m := llm.Wrap(&silent{events: c.events}, timeout.New(&c.opts))
+			var err error
+			events := 0
+			for ev, last := range m.Stream(t.Context(), nil) {
+				if err = last; ev != nil {
+					events++
+				}
+			}
+			if events != len(c.events) {
+				t.Errorf("%+v: %d events, want %d", c.opts, events, len(c.events))
+			}
 			if llm.CodeOf(err) != llm.ErrTimeout || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || !llm.IsRetryable(err) {
-				t.Errorf("%+v: %v", opts, err)
+				t.Errorf("%+v, %d events: %v", c.opts, events, err)
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 			for _, err := range m.Stream(ctx, nil) {
-				t.Errorf("the caller's own deadline is none of ours: %v", err)
+				if err != nil {
+					t.Errorf("the caller's own deadline is none of ours: %v", err)
+				}
 			}
 			cancel()
 		}
 	})
 }
 
-// silent ends its streams without a word when they are cancelled.
-type silent struct{ slow }
+// silent ends its streams without a word when they are cancelled, after some events.
+type silent struct {
+	slow
+	events []llm.Event
+}
 
 func (s *silent) Stream(ctx context.Context, _ *llm.Request) iter.Seq2[llm.Event, error] {
-	return func(func(llm.Event, error) bool) { <-ctx.Done() }
+	return func(yield func(llm.Event, error) bool) {
+		for _, ev := range s.events {
+			if !yield(ev, nil) {
+				return
+			}
+		}
+		<-ctx.Done()
+	}
+}
+
+// A limit that passes while retry waits keeps what it waited for.
+func TestLimitInTheDelayOfARetry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		next := &slow{steps: []step{{err: &llm.Error{Code: llm.ErrOverloaded, Status: 503, RetryAfter: 2 * time.Second}}}}
+		m := llm.Wrap(next, timeout.New(&timeout.Options{FirstEvent: time.Second}), retry.New(nil))
+		_, err := stream().call(t.Context(), m)
+		if e, ok := err.(*llm.Error); !ok || e.Code != llm.ErrTimeout || !llm.IsRetryable(err) {
+			t.Errorf("the limit is not named: %v", err)
+		}
+		if !errors.Is(err, llm.ErrOverloaded) || !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, llm.ErrCanceled) {
+			t.Errorf("the cause is lost, or it is a cancel: %v", err)
+		}
+	})
 }
