@@ -70,6 +70,41 @@
 // # Recording
 //
 // [Record] writes the calls of any model to a tape, one JSON object a line, and
-// [Replay] is a model that answers from it. A tape holds whole conversations,
-// secrets in them included: look before you commit one.
+// [Replay] is a model that answers from it: at once and by the digest of the request,
+// or, with [ReplayWith], in order, or in the time that the calls took. The digest is the
+// SHA-256 of the request in the storage format of package llm, which is the same for a
+// request that was stored and loaded.
+//
+// [Cassette] is for tests. The model of such a test is recorded once, with
+// PARLEY_RECORD=1 in the environment, and replayed from then on, without network,
+// account or cost:
+//
+//	PARLEY_RECORD=1 go test -run TestAnswer ./...
+//
+// A replay sends nothing, so TestMain may forbid it:
+//
+//	if !fake.Recording() {
+//		llm.ForbidSend()
+//	}
+//
+// # Secrets on tapes
+//
+// A tape holds whole conversations. What looks like a secret is "[scrubbed]" there, in
+// requests, answers and errors, also where a stream cut it in two; the caller gets it as
+// it came. These are scrubbed:
+//
+//   - private keys in PEM blocks, and JSON web tokens,
+//   - AWS access key ids, and API keys of Amazon Bedrock, OpenAI, Anthropic, Stripe,
+//     GitHub, GitLab, Slack, Google, Hugging Face and npm,
+//   - what follows Bearer, Authorization: Basic and Signature= in headers,
+//   - user and password, signatures, credentials and tokens in URLs,
+//   - what follows a name that ends in secret_access_key, secret_key, session_token,
+//     security_token, api_key, access_token, refresh_token, client_secret or password,
+//     in JSON, environments and configurations.
+//
+// It is a net, not a proof: look before you commit a tape. [TapeOptions] adds a function
+// of your own, or switches it off. Media, signatures and encrypted reasoning are not
+// texts and stay, and so do the keys of JSON objects. Digests are of the scrubbed
+// request, so that a conversation which repeats its secrets is replayed; but code that
+// computes something from one, such as its length, sends another request on replay.
 package fake

@@ -109,7 +109,6 @@ type calls struct {
 // seen is a call as the caller saw it.
 type seen struct {
 	tape    bytes.Buffer
-	ctx     context.Context
 	req     *llm.Request
 	virtual bool
 	left    bool // by a break, or by a panic

@@ -39,7 +39,7 @@ var secrets = []secret{
 	{regexp.MustCompile(`(?i)([?&](?:amp;)?(?:X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)|AWSAccessKeyId|Signature|sig|` +
 		`(?:access_|auth_|refresh_)?token|api_?key)=)[^\s&#"'<>\[\]\\]+`), []string{"sig", "credential=", "token=", "key=", "keyid="}},
 	// What follows the name of a secret, as in "name": "…", NAME=… and name: ….
-	{regexp.MustCompile(`(?i)(` + secretName + `\\?["']?\s*[:=]\s*\\?["'])[^"'\\]+`), named},
+	{regexp.MustCompile(`(?i)(` + secretName + `\\?["']?\s*[:=]\s*\\?["'])[^"'\\\n]+`), named},
 	{regexp.MustCompile(`(?i)(` + secretName + `\\?["']?\s*[:=]\s*)[^\s"'\[\]{}(),;&\\]{8,}`), named},
 }
 
