@@ -98,54 +98,29 @@ func TestBackoffOverflow(t *testing.T) {
 }
 
 func TestRetryAfter(t *testing.T) {
-	cases := []struct {
-		name               string
-		asked, least, most time.Duration
-	}{
-		{"asked for", 7 * time.Second, 7 * time.Second, 7700 * time.Millisecond},
-		{"almost the maximum", 29 * time.Second, 29 * time.Second, 30 * time.Second},
-		{"shorter than backoff", time.Millisecond, time.Millisecond, 1100 * time.Microsecond},
-		{"too short to spread", 9, 9, 9},
-		{"capped", 90 * time.Second, 30 * time.Second, 30 * time.Second},
-		{"absurd", math.MaxInt64, 30 * time.Second, 30 * time.Second},
+	cases := []struct{ name, asked, want string }{
+		{"asked for", "7s", "7s"},
+		{"longer than backoff", "29s", "29s"},
+		{"shorter than backoff", "1ms", "1ms"},
+		{"capped", "90s", "30s"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
+			asked, _ := time.ParseDuration(c.asked)
+			want, _ := time.ParseDuration(c.want)
 			bothWays(t, func(t *testing.T, call way) {
-				b := plays(fails(&llm.Error{Code: llm.ErrRateLimited, RetryAfter: c.asked}), good)
+				b := plays(fails(&llm.Error{Code: llm.ErrRateLimited, RetryAfter: asked}), good)
 				began := time.Now()
 				if _, err := call(t.Context(), llm.Wrap(b, retry.New(nil))); err != nil {
 					t.Fatal(err)
 				}
-				if got := time.Since(began); got < c.least || got > c.most {
-					t.Errorf("waited %v, want %v to %v", got, c.least, c.most)
+				if got := time.Since(began); got != want {
+					t.Errorf("waited %v, want %v", got, want)
 				}
 				b.wantAttempts(t, 1, 2)
 			})
 		})
 	}
-}
-
-// TestRetryAfterIsSpread: those who were told the same come back one after another.
-func TestRetryAfterIsSpread(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const calls = 1000
-		var tenths [10]int // of the time over which they are spread
-		opts := &retry.Options{Budget: unlimited(), OnRetry: func(a retry.Attempt) {
-			tenths[min(9, (a.Delay-10*time.Second)*10/time.Second)]++
-		}}
-		for range calls {
-			b := plays(fails(&llm.Error{Code: llm.ErrRateLimited, RetryAfter: 10 * time.Second}), good)
-			if _, err := generate(t.Context(), llm.Wrap(b, retry.New(opts))); err != nil {
-				t.Fatal(err)
-			}
-		}
-		for i, n := range tenths {
-			if n < 50 || n > 150 { // five standard deviations
-				t.Errorf("%d of %d come in tenth %d of the second: %v", n, calls, i, tenths)
-			}
-		}
-	})
 }
 
 func TestDeadline(t *testing.T) {
@@ -171,7 +146,7 @@ func TestDeadline(t *testing.T) {
 				defer cancel()
 				b := plays(fails(slow))
 				began := time.Now()
-				_, err := call(ctx, llm.Wrap(b, retry.New(&retry.Options{MaxDelay: slow.RetryAfter})))
+				_, err := call(ctx, llm.Wrap(b, retry.New(nil)))
 				wantGaveUp(t, err, llm.ErrRateLimited, c.text)
 				if d, _ := llm.RetryAfter(err); d != slow.RetryAfter {
 					t.Errorf("RetryAfter is %v, want %v", d, slow.RetryAfter)
@@ -191,7 +166,7 @@ func TestMaxElapsed(t *testing.T) {
 		slow.RetryAfter = 10 * time.Second
 		b := plays(fails(slow))
 		began := time.Now()
-		_, err := call(t.Context(), llm.Wrap(b, retry.New(&retry.Options{MaxAttempts: 9, MaxDelay: 10 * time.Second, MaxElapsed: 20 * time.Second})))
+		_, err := call(t.Context(), llm.Wrap(b, retry.New(&retry.Options{MaxAttempts: 9, MaxElapsed: 20 * time.Second})))
 		wantGaveUp(t, err, llm.ErrRateLimited,
 			"acme generate m-1: rate limited: gave up after 3 attempts in 20s: another attempt would begin later than 20s (retry.Options.MaxElapsed): try later (status 503, request id req-1)")
 		if got := time.Since(began); got != 20*time.Second {

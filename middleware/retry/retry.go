@@ -20,8 +20,7 @@ type Options struct {
 	BaseDelay time.Duration
 
 	// MaxDelay is the most that any delay can be, that which a provider asks for included; 0
-	// or less means 30 s. Below it a call waits for as long as it was asked to, and up to a
-	// tenth of that longer, so that callers who were told the same do not come back together.
+	// or less means 30 s. Below it a call waits for exactly as long as it was asked to.
 	MaxDelay time.Duration
 
 	// MaxElapsed is the time since the call began after which no attempt begins; 0 or less
@@ -86,8 +85,7 @@ func (o *Options) withDefaults() *Options {
 // delay is how long to wait after the n-th attempt, which failed with err.
 func (o *Options) delay(n int, err error) time.Duration {
 	if asked, ok := llm.RetryAfter(err); ok {
-		asked = min(asked, o.MaxDelay)
-		return asked + rand.N(min(asked/10, o.MaxDelay-asked)+1)
+		return min(asked, o.MaxDelay)
 	}
 	most := o.MaxDelay
 	if o.BaseDelay <= most>>(n-1) { // so that the product cannot overflow
