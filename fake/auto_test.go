@@ -316,7 +316,7 @@ func TestAutoRefusesSchemas(t *testing.T) {
 		})
 	}
 	req := ask("please")
-	req.Tools = []llm.Tool{{Name: "t", Schema: json.RawMessage(`{"type":"array"}`)}}
+	req.Tools = []llm.Tool{{Name: "t", Schema: json.RawMessage(`{"enum":[1]}`)}}
 	_, err := fake.Auto().Generate(t.Context(), req)
 	wantError(t, err, llm.ErrUnsupported, "tools[0].schema.type: arguments must be an object")
 }
