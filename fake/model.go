@@ -131,8 +131,9 @@ func (s *state) arrive(req *llm.Request) (*llm.Request, int) {
 	return kept, s.arrived
 }
 
-// Forget makes the model keep no requests from now on, and returns it: for programs
-// that run long, and for benchmarks.
+// Forget makes the model keep no requests from now on, but for the last that passed
+// over each turn with a matcher, and returns it: for programs that run long, and for
+// benchmarks.
 func (m *Model) Forget() *Model {
 	if m != nil && m.state != nil {
 		m.mu.Lock()
