@@ -158,7 +158,7 @@ func newDocument(root any) *document {
 // step counts a step.
 func (d *document) step(s schema) error {
 	if d.left--; d.left < 0 {
-		return s.unknown("", "too complex for fake.Auto")
+		return s.unknown("", endless)
 	}
 	return nil
 }

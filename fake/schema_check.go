@@ -16,10 +16,11 @@ const beyond = "fake.Auto does not know this keyword"
 // the generator knows that what it tried is right. Formats are the generator's.
 // Numbers are compared as float64, which is what most validators do.
 func (d *document) check(s schema, v any) error {
-	if d.depth++; d.depth > maxDepth {
-		d.left = 0 // of a reference that leads to itself
-	}
+	d.depth++
 	defer func() { d.depth-- }()
+	if d.depth > maxDepth { // of a reference that leads to itself
+		d.left = 0
+	}
 	if err := d.step(s); err != nil {
 		return err
 	}
