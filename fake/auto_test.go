@@ -297,6 +297,7 @@ func TestAutoRefusesSchemas(t *testing.T) {
 		{`{"type":"object","required":["a"],"propertyNames":{"minLength":2}}`, ".propertyNames.minLength"},
 		{`{"$ref":"https://secret.example.com/s.json"}`, ".$ref"},
 		{`{"$ref":"#secret"}`, ".$ref"},
+		{`{"anyOf":[{"type":"string"},{"$ref":"#/properties/v"}]}`, ""}, // validators loop
 		{`{"$ref":"#/properties/v"}`, ".$ref.$ref"},
 		{`{"type":"object","required":["n"],"properties":{"n":{"$ref":"#/properties/v"}}}`, ".properties.n.$ref.properties.n.$ref"},
 		{`{"type":"object","required":["a"],"additionalProperties":false}`, ".additionalProperties"},
@@ -316,7 +317,7 @@ func TestAutoRefusesSchemas(t *testing.T) {
 		})
 	}
 	req := ask("please")
-	req.Tools = []llm.Tool{{Name: "t", Schema: json.RawMessage(`{"type":"array"}`)}}
+	req.Tools = []llm.Tool{{Name: "t", Schema: json.RawMessage(`{"enum":[1]}`)}}
 	_, err := fake.Auto().Generate(t.Context(), req)
 	wantError(t, err, llm.ErrUnsupported, "tools[0].schema.type: arguments must be an object")
 }

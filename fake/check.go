@@ -1,9 +1,11 @@
 package fake
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/parley-sdk/parley/llm"
@@ -17,16 +19,17 @@ type rule func(c conversation, refuse func(path, why string))
 type conversation struct {
 	*llm.Request
 	paused bool // the model has paused, so that its message may be sent back to go on
+	signed bool // reasoning must be signed
 }
 
 // refuse is nil for a request that a provider accepts; else it names every fault.
 func (c *call) refuse() error {
 	c.state.mu.Lock()
-	conv := conversation{c.req, c.state.paused}
+	conv := conversation{c.req, c.state.paused, c.state.signed}
 	c.state.mu.Unlock()
 
 	var faults []error
-	for _, rule := range []rule{endsWithUser, noBlankText, pairedCalls, uniqueCalls, noOptions} {
+	for _, rule := range []rule{endsWithUser, noBlankText, noEmptyMessages, pairedCalls, uniqueCalls, objectArguments, signedReasoning, noOptions} {
 		rule(conv, func(path, why string) {
 			faults = append(faults, &llm.Error{Code: llm.ErrInvalidRequest, Message: path + ": " + why})
 		})
@@ -70,6 +73,46 @@ func noBlankText(c conversation, refuse func(path, why string)) {
 	for i, m := range c.Messages {
 		if m.Role != llm.RoleAssistant {
 			check(messagePath(i)+".content", m.Content)
+		}
+	}
+}
+
+// noEmptyMessages refuses messages that say nothing: marks for the cache are not sent.
+// That of a model may be empty, as models do answer nothing.
+func noEmptyMessages(c conversation, refuse func(path, why string)) {
+	says := func(p llm.Part) bool { _, mark := p.(*llm.CachePointPart); return !mark }
+	for i, m := range c.Messages {
+		if m.Role != llm.RoleAssistant && !slices.ContainsFunc(m.Content, says) {
+			refuse(messagePath(i)+".content", "it holds cache points only: there is nothing to send")
+		}
+	}
+}
+
+// objectArguments refuses schemas of tools that do not say at the top that arguments
+// are an object. Backends add the type where there is none.
+func objectArguments(c conversation, refuse func(path, why string)) {
+	for i, t := range c.Tools {
+		var top struct {
+			Type any
+			Ref  any `json:"$ref"`
+		}
+		if len(t.Schema) == 0 || t.Provider != "" || json.Unmarshal(t.Schema, &top) != nil {
+			continue
+		}
+		if top.Type != "object" && (top.Type != nil || top.Ref != nil) {
+			refuse(fmt.Sprintf("tools[%d].schema.type", i), "it must be object, as the arguments of a tool are one")
+		}
+	}
+}
+
+// signedReasoning refuses reasoning that is sent back without what proves that it is the
+// model's own, where the model was told to; see [Model.RequireSignedReasoning].
+func signedReasoning(c conversation, refuse func(path, why string)) {
+	for i, m := range c.Messages {
+		for j, p := range partsOf[*llm.ReasoningPart](m) {
+			if c.signed && p.Signature == "" && len(p.Redacted) == 0 && p.Opaque == nil {
+				refuse(partPath(i, j), "the reasoning has no signature: send it back as it came, or leave it out")
+			}
 		}
 	}
 }

@@ -57,6 +57,12 @@ func TestRefuses(t *testing.T) {
 		{"unanswered, the assistant goes on", conv(question, llm.Assistant(call("a")), llm.AssistantText("never mind"), question), []string{"messages[1].content[0]: the tool call has no result in messages[2]"}},
 		{"answered twice", conv(question, llm.Assistant(call(secret)), llm.User(result(secret), result(secret))), []string{"messages[2].content[1]: a second result"}},
 		{"one id twice", conv(question, llm.Assistant(call(secret), call(secret)), llm.User(result(secret))), []string{"messages[1].content[1]: a second tool call of the same id"}},
+		{"cache points only", conv(question, llm.AssistantText("x"), llm.User(llm.CachePoint())), []string{"messages[2].content: it holds cache points only"}},
+		{"arguments that are no object", &llm.Request{Messages: []llm.Message{question}, Tools: []llm.Tool{tool("a"), {Name: "b", Schema: json.RawMessage(`{"type":"array"}`)}}}, []string{"tools[1].schema.type: it must be object"}},
+		{"arguments of two types", &llm.Request{Messages: []llm.Message{question}, Tools: []llm.Tool{{Name: "b", Schema: json.RawMessage(`{"type":["object","null"]}`)}}}, []string{"tools[0].schema.type: it must be object"}},
+		{"arguments elsewhere", &llm.Request{Messages: []llm.Message{question}, Tools: []llm.Tool{{Name: "b", Schema: json.RawMessage(`{"$ref":"#/$defs/a"}`)}}}, []string{"tools[0].schema.type: it must be object"}},
+		{"arguments without a type", &llm.Request{Messages: []llm.Message{question}, Tools: []llm.Tool{{Name: "b", Schema: json.RawMessage(`{"properties":{}}`)}}}, nil},
+		{"unsigned reasoning", conv(question, llm.Assistant(&llm.ReasoningPart{Text: secret}, llm.Text("x")), question), nil},
 		{"several faults", conv(llm.UserText(""), llm.AssistantText(secret)), []string{"messages[1]: the conversation must end", "messages[0].content[0]: the text is blank"}},
 	}
 	for _, tt := range tests {
@@ -148,4 +154,34 @@ func TestPausedAnswerIsResumed(t *testing.T) {
 	}
 	_, err := m.Generate(t.Context(), conv())
 	wantError(t, err, llm.ErrInvalidRequest, "no user message")
+}
+
+func TestRequireSignedReasoning(t *testing.T) {
+	for _, tt := range []struct {
+		part *llm.ReasoningPart
+		ok   bool
+	}{
+		{&llm.ReasoningPart{Text: "hunter2"}, false},
+		{&llm.ReasoningPart{}, false},
+		{&llm.ReasoningPart{Text: "hm", Signature: "s"}, true},
+		{&llm.ReasoningPart{Signature: "s"}, true},
+		{&llm.ReasoningPart{Redacted: []byte{1}}, true},
+		{&llm.ReasoningPart{Text: "hm", Opaque: &llm.Opaque{Provider: "p"}}, true},
+	} {
+		m := fake.New(fake.Text("fine")).RequireSignedReasoning()
+		_, err := m.Generate(t.Context(), conv(question, llm.Assistant(llm.Text("x"), tt.part), question))
+		if tt.ok {
+			if err != nil {
+				t.Errorf("%+v: %v", tt.part, err)
+			}
+			continue
+		}
+		wantError(t, err, llm.ErrInvalidRequest, "messages[1].content[1]: the reasoning has no signature")
+		if strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("content in the error: %v", err)
+		}
+	}
+	if (*fake.Model)(nil).RequireSignedReasoning() != nil {
+		t.Error("a model out of nothing")
+	}
 }

@@ -2,6 +2,30 @@
 // no network and no account, answers the same way every time, and refuses structure
 // that every provider refuses. It imports package llm and the standard library only.
 //
+// # What a test wants
+//
+//	an answer                        New(Text("hello"))
+//	a tool loop without a script     Auto(), with other values AutoWith(AutoOptions{Seed: 7})
+//	a document of a schema           Auto() and Request.Output
+//	an answer made by code           Func, or StreamFunc for its events
+//	an answer for a certain request  Text("Oslo").On(UserSays("Norway"), HasTool("map"))
+//	the third call only              Fail(err).On(Nth(3))
+//	two failures, then success       Fail(llm.ErrRateLimited).Times(2), Text("hello")
+//	the same answer for ever         Text("hello").Always()
+//	an error half-way                Text("hello").CutAfter(3).ThenFail(err)
+//	a cut connection                 Text("hello").CutAfter(3)
+//	a stream that stops half-way     Text("hello").StallAfter(3)
+//	a slow start, slow tokens        Text("hello").Delay(time.Second).Pace(50)
+//	arguments that are not JSON      ToolCall("weather", json.RawMessage(`{"city": "Os`))
+//	a refusal, a filter, a limit     Text("I cannot.").StopWith(llm.StopRefusal)
+//	reasoning and text               Parts(&llm.ReasoningPart{…}, llm.Text("hello"))
+//	usage to the token               Text("hello").WithUsage(llm.Usage{…})
+//	events, legal or not             Events(…)
+//	strictness about reasoning       New(…).RequireSignedReasoning()
+//	what the code has sent           Requests()
+//	nothing left unplayed            AssertExhausted(t)
+//	a real model's answers           Record, Replay
+//
 // # Scripts
 //
 // [New] plays a script: one [Turn] for each call, in order.
@@ -12,9 +36,8 @@
 //	)
 //
 // A turn is [Text], [ToolCall], [Parts], a whole [Response], a list of [Events], or
-// a failure ([Fail]). Its methods change how it is played: [Turn.WithUsage],
-// [Turn.StopWith], [Turn.Delay], [Turn.Chunk], [Turn.CutAfter], [Turn.ThenFail] and
-// [Turn.When]. A call for which no turn is left is an error, never a panic.
+// a failure ([Fail]). Its methods change how it is played. A call for which no turn is
+// left is an error, never a panic.
 //
 // [Model.Requests] returns what the code under test has sent, and
 // [Model.AssertExhausted] fails a test while turns are left. The latter takes the
@@ -23,22 +46,28 @@
 //
 // # Matching
 //
-// A turn with [Turn.When] is skipped, not consumed, until its function returns true
-// for a request. The first turn left that matches, or that has no matcher, is
-// played. Matchers run without a lock held and get a copy of the request.
+// A turn with matchers ([Turn.On]) is skipped, not consumed, until all of them match a
+// request. The first turn left that matches, or that has no matchers, is played. A
+// [Matcher] has a name: where a script does not fit, AssertExhausted shows what each
+// turn waits for and what the last request was instead. The error of the call shows
+// shapes only, since errors are logged. [Turn.When] takes any function, without a
+// name; its type is fixed, and a function cannot carry one. Matchers run without a lock
+// held and get a copy of the request.
 //
-// # Functions
+// # Functions and schemas
 //
-// [Func] asks a function of yours for each answer. [Auto] needs neither a script nor
-// a function: it calls the tools that the request offers and reports their results.
+// [Func] asks a function of yours for each answer, and [StreamFunc] for its events.
+// [Auto] needs neither a script nor a function: it calls the tools that the request
+// offers, with arguments that satisfy their schemas, and reports their results.
 //
 // # Streaming and time
 //
 // Answers are streamed in pieces of a few runes, tool arguments too; [Turn.Chunk]
 // sets the size. Generate collects the same stream. Nothing is consumed or recorded
-// before the loop starts. Time passes in [Turn.Delay] only, on a timer and without
-// a goroutine, so that a testing/synctest bubble makes it free. A context that ends
-// before the call, during the delay or between two events ends the call.
+// before the loop starts. Time passes in [Turn.Delay], [Turn.Pace] and
+// [Turn.StallAfter] only, on timers and without a goroutine, so that a
+// testing/synctest bubble makes it free. A context that ends before the call, while
+// time passes or between two events ends the call.
 //
 // # What it refuses
 //
@@ -51,6 +80,9 @@
 //   - a tool call that the next user message does not answer,
 //   - two calls of the same id in one message,
 //   - text that is empty or only white space, but for that of the model and of tools,
+//   - messages of cache points only,
+//   - a tool whose schema does not have the type object at the top; none at all will do,
+//   - reasoning without a signature, after [Model.RequireSignedReasoning],
 //   - options for the provider "fake", which has none.
 //
 // Messages of [llm.RoleSystem] are passed over when messages are paired. Once a
@@ -58,7 +90,9 @@
 // assistant's message, which is how a paused answer is resumed. A refused request
 // consumes no turn. [Replay] alone does not refuse: its tape holds the provider's
 // own verdicts. A fake stands for any provider, so the options, parts and tools of
-// others pass.
+// others pass, and so does what only some providers refuse. Some of this a backend
+// repairs, with a warning, before it sends it; the fake is the provider, and repairs
+// nothing.
 //
 // # Usage
 //

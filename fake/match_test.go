@@ -150,6 +150,28 @@ func TestTimesOfManyCalls(t *testing.T) {
 	}
 }
 
+// One model, many goroutines: answers depend on the request alone.
+func TestAutoOfManyCalls(t *testing.T) {
+	m := fake.AutoWith(fake.AutoOptions{Seed: 3, Optional: true})
+	req := ask("please")
+	req.Tools = []llm.Tool{tool("a")}
+	want := string(generate(t, m, req).ToolCalls()[0].Input)
+	var wg sync.WaitGroup
+	for range 32 {
+		wg.Go(func() {
+			r, err := m.WithInfo(llm.Info{Provider: "p"}).Generate(t.Context(), req)
+			if err != nil || string(r.ToolCalls()[0].Input) != want {
+				t.Errorf("got %v %v, want %s", r, err, want)
+			}
+			m.Requests()
+		})
+	}
+	wg.Wait()
+	if got := len(m.Requests()); got != 33 {
+		t.Errorf("%d requests", got)
+	}
+}
+
 func TestStallAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, tt := range []struct {

@@ -26,6 +26,7 @@ type state struct {
 
 	mu       sync.Mutex
 	forgets  bool // keep no requests
+	signed   bool // refuse reasoning that is not signed
 	arrived  int  // requests so far
 	requests []*llm.Request
 	calls    int  // tool calls numbered so far
@@ -130,13 +131,27 @@ func (s *state) arrive(req *llm.Request) (*llm.Request, int) {
 	return kept, s.arrived
 }
 
-// Forget makes the model keep no requests from now on, and returns it: for programs
-// that run long, and for benchmarks.
+// Forget makes the model keep no requests from now on, but for the last that passed
+// over each turn with a matcher, and returns it: for programs that run long, and for
+// benchmarks.
 func (m *Model) Forget() *Model {
 	if m != nil && m.state != nil {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		m.forgets, m.requests = true, nil
+	}
+	return m
+}
+
+// RequireSignedReasoning makes the model refuse, from now on, conversations in which
+// reasoning is sent back without its signature, as models of Claude do and those that
+// take no reasoning back; it returns the model. A signature, redacted reasoning or
+// state of the provider ([llm.Opaque]) will do: a fake cannot tell true from false.
+func (m *Model) RequireSignedReasoning() *Model {
+	if m != nil && m.state != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.signed = true
 	}
 	return m
 }

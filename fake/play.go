@@ -55,7 +55,11 @@ func (c *call) play(ctx context.Context, t take, yield func(llm.Event, error) bo
 			finished = true
 			c.state.finish(f)
 		}
-		delivered = append(delivered, ev)
+		if t.stream != nil {
+			delivered = append(delivered, ev)
+		} else {
+			delivered = t.events[:len(delivered)+1]
+		}
 		if !yield(ev, nil) {
 			return
 		}
