@@ -169,7 +169,7 @@ func (j *Journal) load() error {
 			err = j.swap()
 		}
 		if err == nil {
-			err = syncDir(filepath.Dir(j.path))
+			err = SyncDir(filepath.Dir(j.path))
 		}
 	case err == nil && !info.Mode().IsRegular():
 		err = &fs.PathError{Op: "open", Path: j.path, Err: errors.New("not a regular file")}
@@ -333,7 +333,7 @@ func (j *Journal) Rewrite(records ...[]byte) error {
 		return fmt.Errorf("journal: nothing rewritten: %w", err)
 	}
 	j.size, j.at = size, len(records)
-	if err := syncDir(filepath.Dir(j.path)); err != nil {
+	if err := SyncDir(filepath.Dir(j.path)); err != nil {
 		return j.breaks(err)
 	}
 	return nil
