@@ -45,7 +45,7 @@ import (
 //
 // # Damage
 //
-// Load verifies all checksums. A byte that changed in front of a good line is an error that
+// Load verifies all checksums, and Append that of the last line. A byte that changed in front of a good line is an error that
 // names file, line and offset, and says how to keep what is in front of it. In the very last
 // line it cannot be told from a commit that was cut short.
 type FileStore struct {
