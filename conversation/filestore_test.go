@@ -333,6 +333,33 @@ func TestFileLock(t *testing.T) {
 	})
 }
 
+// What reads like damage may be a writer at work on the end of the file: Load asks again when
+// that one is done.
+func TestFileLoadBesideRepair(t *testing.T) {
+	s, text, records := whole(t)
+	synctest.Test(t, func(t *testing.T) {
+		path := s.Path("id")
+		writer, err := journal.Open(path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		between := bytes.Clone(text)
+		copy(between[lastLine(text)-20:], "torn")
+		if err := os.WriteFile(path, between, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(time.Second, func() {
+			if err := errors.Join(os.WriteFile(path, text, 0o600), writer.Close()); err != nil {
+				t.Error(err)
+			}
+		})
+		got, err := s.Load(t.Context(), "id")
+		if diff := cmp.Diff(records, got); err != nil || diff != "" {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+	})
+}
+
 // childRecord is a record of the child: the n-th of a conversation, one of those of an Append.
 type childRecord struct {
 	N     int    `json:"n"`

@@ -10,8 +10,9 @@
 //	…
 //	c, err := conversation.Open(ctx, model, &conversation.Options{Store: store, ID: "user-42"})
 //
-// The driver is yours: this package brings none. The store is tested with a file of SQLite, by
-// the driver modernc.org/sqlite, in the module conversation/sqlstore/sqlite.
+// The driver is yours: this package brings none. The store is tested with files of SQLite, by
+// the driver modernc.org/sqlite, in the module conversation/sqlstore/sqlite. Package storetest
+// shows whether another database and driver will do.
 //
 // # Table
 //

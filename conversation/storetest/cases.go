@@ -13,16 +13,16 @@ import (
 
 func unknown(ctx context.Context, a, b conversation.Store) error {
 	if err := a.Append(ctx, "another", 0, record(0)); err != nil {
-		return fmt.Errorf("Append: %w", err)
+		return fmt.Errorf("append: %w", err)
 	}
 	for range 2 {
 		for _, s := range []conversation.Store{a, b} {
 			if got, err := s.Load(ctx, "unknown"); got != nil || err != nil {
-				return fmt.Errorf("Load of an unknown id returns %d records, nil %t, error %v; not nil and nil", len(got), got == nil, err)
+				return fmt.Errorf("load of an unknown id returns %d records, nil %t, error %v; not nil and nil", len(got), got == nil, err)
 			}
 		}
 		if err := isConflict(a.Append(ctx, "unknown", 1, record(1))); err != nil {
-			return fmt.Errorf("Append at 1 of an unknown id: %w", err)
+			return fmt.Errorf("append at 1 of an unknown id: %w", err)
 		}
 	}
 	return nil
@@ -34,7 +34,7 @@ func appends(ctx context.Context, a, b conversation.Store) error {
 		batch := records(len(want), n)
 		s := []conversation.Store{a, b}[i%2]
 		if err := s.Append(ctx, "id", len(want), batch...); err != nil {
-			return fmt.Errorf("Append of %d at %d: %w", n, len(want), err)
+			return fmt.Errorf("append of %d at %d: %w", n, len(want), err)
 		}
 		want = append(want, batch...)
 		if err := holds(ctx, "id", want, a, b); err != nil {
@@ -47,25 +47,25 @@ func appends(ctx context.Context, a, b conversation.Store) error {
 func conflicts(ctx context.Context, a, b conversation.Store) error {
 	want := records(0, 3)
 	if err := a.Append(ctx, "id", 0, want...); err != nil {
-		return fmt.Errorf("Append: %w", err)
+		return fmt.Errorf("append: %w", err)
 	}
 	for _, s := range []conversation.Store{a, b} {
 		for _, at := range []int{-1, 0, 1, 2, 4, 5, 1 << 30} {
 			for n := range 3 {
 				if err := isConflict(s.Append(ctx, "id", at, records(100, n)...)); err != nil {
-					return fmt.Errorf("Append of %d at %d, where there are 3: %w", n, at, err)
+					return fmt.Errorf("append of %d at %d, where there are 3: %w", n, at, err)
 				}
 			}
 		}
 		if err := s.Append(ctx, "id", 3); err != nil {
-			return fmt.Errorf("Append of nothing at 3: %w", err)
+			return fmt.Errorf("append of nothing at 3: %w", err)
 		}
 		if err := holds(ctx, "id", want, a, b); err != nil {
 			return fmt.Errorf("after conflicts: %w", err)
 		}
 	}
 	if err := b.Append(ctx, "id", 3, record(3)); err != nil {
-		return fmt.Errorf("Append at 3, after conflicts: %w", err)
+		return fmt.Errorf("append at 3, after conflicts: %w", err)
 	}
 	return holds(ctx, "id", records(0, 4), a, b)
 }
@@ -80,7 +80,7 @@ func batches(ctx context.Context, a, b conversation.Store) error {
 			defer cancel()
 			for i := range count {
 				if err := a.Append(ctx, "id", i*size, records(i*size, size)...); err != nil {
-					return fmt.Errorf("Append of %d: %w", size, err)
+					return fmt.Errorf("append of %d: %w", size, err)
 				}
 			}
 			return holds(ctx, "id", records(0, count*size), a, b)
@@ -92,10 +92,10 @@ func batches(ctx context.Context, a, b conversation.Store) error {
 					return nil
 				}
 				if err != nil {
-					return fmt.Errorf("Load beside Append: %w", err)
+					return fmt.Errorf("load beside Append: %w", err)
 				}
 				if len(got)%size != 0 {
-					return fmt.Errorf("Load sees %d records of batches of %d", len(got), size)
+					return fmt.Errorf("load sees %d records of batches of %d", len(got), size)
 				}
 				if err := same(got, records(0, len(got))); err != nil {
 					return err
@@ -110,7 +110,7 @@ func ownership(ctx context.Context, a, b conversation.Store) error {
 		id := fmt.Sprint("id-", i)
 		mine := records(0, 3)
 		if err := s.Append(ctx, id, 0, mine...); err != nil {
-			return fmt.Errorf("Append: %w", err)
+			return fmt.Errorf("append: %w", err)
 		}
 		spoil(mine)
 		if err := holds(ctx, id, records(0, 3), a, b); err != nil {
@@ -118,7 +118,7 @@ func ownership(ctx context.Context, a, b conversation.Store) error {
 		}
 		got, err := s.Load(ctx, id)
 		if err != nil {
-			return fmt.Errorf("Load: %w", err)
+			return fmt.Errorf("load: %w", err)
 		}
 		for i := range got {
 			_ = append(got[i], "overwritten by an append to a record"...)
@@ -149,7 +149,7 @@ func ids(ctx context.Context, a, b conversation.Store) error {
 	})
 	for i, id := range all {
 		if err := a.Append(ctx, id, 0, record(i)); err != nil {
-			return fmt.Errorf("Append to %.40q, which is new: %w", id, err)
+			return fmt.Errorf("append to %.40q, which is new: %w", id, err)
 		}
 	}
 	for i, id := range all {
@@ -157,7 +157,7 @@ func ids(ctx context.Context, a, b conversation.Store) error {
 			return fmt.Errorf("%.40q: %w", id, err)
 		}
 		if err := b.Append(ctx, id, 1, record(i+1)); err != nil {
-			return fmt.Errorf("Append to %.40q: %w", id, err)
+			return fmt.Errorf("append to %.40q: %w", id, err)
 		}
 	}
 	for i, id := range all {
@@ -182,7 +182,7 @@ var strangeIDs = []string{
 
 func contexts(ctx context.Context, a, b conversation.Store) error {
 	if err := a.Append(ctx, "id", 0, record(0)); err != nil {
-		return fmt.Errorf("Append: %w", err)
+		return fmt.Errorf("append: %w", err)
 	}
 	canceled, cancel := context.WithCancel(ctx)
 	cancel()
@@ -191,7 +191,7 @@ func contexts(ctx context.Context, a, b conversation.Store) error {
 	for _, over := range []context.Context{canceled, late} {
 		for _, s := range []conversation.Store{a, b} {
 			if got, err := s.Load(over, "id"); len(got) > 0 || !errors.Is(err, over.Err()) {
-				return fmt.Errorf("Load returns %d records and the error %v, not %v", len(got), err, over.Err())
+				return fmt.Errorf("load returns %d records and the error %v, not %v", len(got), err, over.Err())
 			}
 			if err := s.Append(over, "id", 1, record(1)); !errors.Is(err, over.Err()) {
 				return fmt.Errorf("the error of Append is %v, not %v", err, over.Err())

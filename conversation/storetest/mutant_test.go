@@ -116,10 +116,11 @@ type recorder struct {
 func (r recorder) Helper() {}
 
 func (r recorder) Errorf(format string, args ...any) {
-	if len(fmt.Sprintf(format, args...)) < 40 {
-		format = "too short: " + format
+	name := r.name
+	if !strings.Contains(fmt.Sprintf(format, args...), "\n") {
+		name += ", without a reason"
 	}
-	*r.failed = append(*r.failed, r.name)
+	*r.failed = append(*r.failed, name)
 }
 
 func (r recorder) Run(name string, f func(recorder)) bool {

@@ -40,7 +40,7 @@ func writers(ctx context.Context, a, b conversation.Store) error {
 		}
 		got, err := b.Load(ctx, "id")
 		if err != nil {
-			return fmt.Errorf("Load: %w", err)
+			return fmt.Errorf("load: %w", err)
 		}
 		if len(got) != (round+1)*size {
 			return fmt.Errorf("%d records after %d rounds of %d", len(got), round+1, size)
@@ -64,7 +64,7 @@ func conversations(ctx context.Context, a, b conversation.Store) error {
 				s := []conversation.Store{a, b}[(g+turn)%2]
 				r := record(g*turns + turn)
 				if err := s.Append(ctx, id, turn, r); err != nil {
-					return fmt.Errorf("Append beside other conversations: %w", err)
+					return fmt.Errorf("append beside other conversations: %w", err)
 				}
 				want = append(want, r)
 				if err := holds(ctx, id, want, s); err != nil {
@@ -88,11 +88,11 @@ func kinds(ctx context.Context, a, b conversation.Store) error {
 	}
 	for at, r := range want {
 		if err := a.Append(ctx, "one by one", at, r); err != nil {
-			return fmt.Errorf("Append of %.40q: %w", r, err)
+			return fmt.Errorf("append of %.40q: %w", r, err)
 		}
 	}
 	if err := a.Append(ctx, "together", 0, want...); err != nil {
-		return fmt.Errorf("Append: %w", err)
+		return fmt.Errorf("append: %w", err)
 	}
 	return errors.Join(holds(ctx, "one by one", want, a, b), holds(ctx, "together", want, a, b))
 }
@@ -104,10 +104,10 @@ func large(ctx context.Context, a, b conversation.Store) error {
 		record(2),
 	}
 	if err := a.Append(ctx, "id", 0, want[:2]...); err != nil {
-		return fmt.Errorf("Append of 4 MB: %w", err)
+		return fmt.Errorf("append of 4 MB: %w", err)
 	}
 	if err := b.Append(ctx, "id", 2, want[2:]...); err != nil {
-		return fmt.Errorf("Append behind 4 MB: %w", err)
+		return fmt.Errorf("append behind 4 MB: %w", err)
 	}
 	return holds(ctx, "id", want, a, b)
 }
@@ -151,7 +151,7 @@ func holds(ctx context.Context, id string, want [][]byte, stores ...conversation
 	for _, s := range stores {
 		got, err := s.Load(ctx, id)
 		if err != nil {
-			return fmt.Errorf("Load: %w", err)
+			return fmt.Errorf("load: %w", err)
 		}
 		if err := same(got, want); err != nil {
 			return err
