@@ -74,12 +74,18 @@ type Options struct {
 	// in front of it.
 	Replay func(record []byte) error
 
+	// Tail has Open read no more than the last commit, where that is whole, so that opening
+	// a long journal takes no longer than a short one. Damage in front of it goes unnoticed
+	// until the journal is read. Without effect where Replay is set.
+	Tail bool
+
 	open func(name string, flag int, perm fs.FileMode) (file, error) // for tests; nil: os.OpenFile
 }
 
 // file is what a journal needs of an *os.File.
 type file interface {
 	io.ReadWriteCloser
+	io.ReaderAt
 	io.WriterAt
 	Truncate(size int64) error
 	Sync() error
@@ -163,7 +169,7 @@ func (j *Journal) load() error {
 			err = j.swap()
 		}
 		if err == nil {
-			err = syncDir(filepath.Dir(j.path))
+			err = SyncDir(filepath.Dir(j.path))
 		}
 	case err == nil && !info.Mode().IsRegular():
 		err = &fs.PathError{Op: "open", Path: j.path, Err: errors.New("not a regular file")}
@@ -174,9 +180,15 @@ func (j *Journal) load() error {
 	if j.f, err = j.opts.open(j.path, os.O_RDWR, 0); err != nil {
 		return err
 	}
-	end, err := scan(j.path, j.f, j.opts.Replay)
-	if err != nil {
-		return err
+	var end end
+	whole := false
+	if j.opts.Tail && j.opts.Replay == nil && info != nil { // nil: it was made just now
+		end, whole = tail(j.f, info.Size())
+	}
+	if !whole {
+		if end, err = scan(j.path, j.f, j.opts.Replay); err != nil {
+			return err
+		}
 	}
 	j.size, j.at, j.torn = end.good, end.at, end.size-end.good
 	if j.torn > 0 {
@@ -321,7 +333,7 @@ func (j *Journal) Rewrite(records ...[]byte) error {
 		return fmt.Errorf("journal: nothing rewritten: %w", err)
 	}
 	j.size, j.at = size, len(records)
-	if err := syncDir(filepath.Dir(j.path)); err != nil {
+	if err := SyncDir(filepath.Dir(j.path)); err != nil {
 		return j.breaks(err)
 	}
 	return nil

@@ -37,8 +37,8 @@ func release(f *os.File) error {
 	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
 }
 
-// syncDir brings the names in a folder to the disk, where the file system can.
-func syncDir(name string) error {
+// SyncDir brings the names in a folder to the disk, where the file system can.
+func SyncDir(name string) error {
 	d, err := os.Open(name)
 	if err != nil {
 		return err

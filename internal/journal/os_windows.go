@@ -36,5 +36,5 @@ func acquire(name string) (*os.File, error) {
 // release unlocks and closes: the system releases the locks of a file with its last handle.
 func release(f *os.File) error { return f.Close() }
 
-// syncDir does nothing: Windows cannot sync folders.
-func syncDir(string) error { return nil }
+// SyncDir does nothing: Windows cannot sync folders.
+func SyncDir(string) error { return nil }

@@ -44,7 +44,8 @@ var layers = []layer{
 	{pattern: "middleware/usage", own: []string{"llm", "internal/"}, thirdParty: otel},
 	{pattern: "middleware/", own: []string{"llm", "internal/"}},
 	{pattern: "conversation", own: []string{"llm", "llm/schema", "llm/tool", "internal/"}, thirdParty: jsonschema},
-	{pattern: "examples/", own: []string{"llm", "llm/", "fake", "bedrock", "bedrock/", "middleware", "middleware/", "conversation", "internal/"}, thirdParty: everything},
+	{pattern: "conversation/", own: []string{"conversation", "llm", "llm/schema", "llm/tool", "internal/"}, thirdParty: jsonschema},
+	{pattern: "examples/", own: []string{"llm", "llm/", "fake", "bedrock", "bedrock/", "middleware", "middleware/", "conversation", "conversation/", "internal/"}, thirdParty: everything},
 }
 
 type layer struct {
