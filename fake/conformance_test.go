@@ -20,7 +20,7 @@ func TestConformance(t *testing.T) {
 		Virtual: true,
 		Lacks: []llmtest.Capability{
 			llmtest.ForeignState.Because("a fake stands for any provider"),
-			llmtest.Stalls.Because("a turn of a fake has one delay, at its start"),
+			llmtest.Stalls.Because("a turn of the suite that stops half-way tells only its own model"),
 		},
 	})
 }
