@@ -29,8 +29,9 @@
 // # Stores
 //
 // With an [Options.Store] each commit is written before it counts, and [Open] finds it again, in
-// this process or another. A [Store] is two methods over records that only it appends to. Two
-// processes may write to one conversation: the slower gets [ErrConflict] and opens it again.
+// this process or another. [NewFileStore] keeps a file for each, [NewMemoryStore] nothing beyond
+// the process, and package sqlstore a table of a database; a [Store] of your own is two methods,
+// which package storetest tries. Two processes may write to one conversation: the slower gets [ErrConflict] and opens it again.
 // After another error of the store it is not known whether the turn was written; if it was, the
 // next commit conflicts. The format has a version, and later releases read it.
 //

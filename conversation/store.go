@@ -13,8 +13,8 @@ import (
 // conversation again.
 var ErrConflict = errors.New("the conversation was changed by another writer")
 
-// Store keeps the records of conversations. They are opaque: JSON objects, a few for each turn,
-// that are only ever added to. Implementations are safe for concurrent use, and copy what they
+// Store keeps the records of conversations. They are opaque: a JSON object in one line each, one
+// for each turn, that are only ever added to. Implementations are safe for concurrent use, and copy what they
 // keep.
 type Store interface {
 	// Load returns all records of a conversation, oldest first; nil where there is none.
