@@ -80,13 +80,21 @@ type pending struct {
 	results  map[string]*llm.ToolResultPart // those that are known, by call id
 }
 
+// last is the content of the last message.
+func (p *pending) last() []llm.Part {
+	if len(p.messages) == 0 {
+		return nil
+	}
+	return p.messages[len(p.messages)-1].Content
+}
+
 // calls are those that have no result yet.
 func (p *pending) calls() []*llm.ToolCallPart {
-	if p == nil || len(p.messages) == 0 {
+	if p == nil {
 		return nil
 	}
 	var calls []*llm.ToolCallPart
-	for _, part := range p.messages[len(p.messages)-1].Content {
+	for _, part := range p.last() {
 		if call, ok := part.(*llm.ToolCallPart); ok && p.results[call.ID] == nil {
 			calls = append(calls, call)
 		}

@@ -33,10 +33,7 @@ func (c *Conversation) Append(ctx context.Context, messages ...llm.Message) erro
 	for i, m := range messages {
 		added[i] = m.Clone()
 	}
-	if err := (&llm.Request{Messages: added}).Validate(); err != nil {
-		return err
-	}
-	if err := paired(added, true); err != nil {
+	if err := sound(added, true); err != nil {
 		return err
 	}
 	return c.commit(ctx, record{Type: turnRecord, Messages: added})
@@ -172,11 +169,7 @@ func paired(messages []llm.Message, closed bool) error {
 // wellFormed says whether an answer can become part of a history.
 func wellFormed(r *llm.Response) error {
 	r.Message.Role = llm.RoleAssistant
-	err := (&llm.Request{Messages: []llm.Message{r.Message}}).Validate()
-	if err == nil {
-		err = paired([]llm.Message{r.Message}, false)
-	}
-	if err != nil {
+	if err := sound([]llm.Message{r.Message}, false); err != nil {
 		return &llm.Error{Code: llm.ErrMalformedOutput, Op: "conversation", Retryable: new(false), Message: "the answer cannot be part of a history", Err: err}
 	}
 	return nil

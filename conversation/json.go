@@ -37,7 +37,7 @@ func (c *Conversation) UnmarshalJSON(b []byte) error {
 			return unreadable(i, err.Error(), nil)
 		}
 	}
-	if err := paired(s.messages, true); err != nil {
+	if err := s.check(); err != nil {
 		return err
 	}
 	c.mu.Lock()

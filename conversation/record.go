@@ -52,7 +52,29 @@ func replay(records [][]byte) (state, error) {
 			return state{}, unreadable(i, err.Error(), nil)
 		}
 	}
-	return s, nil
+	return s, s.check()
+}
+
+// check says whether a state that was loaded is one that a conversation can have written.
+func (s *state) check() error {
+	err := sound(s.messages, true)
+	if p := s.pending; err == nil && p != nil {
+		if err = sound(p.messages, false); err == nil && len(p.calls()) == 0 {
+			err = invalid("a turn waits for no results")
+		}
+	}
+	if err != nil {
+		return &llm.Error{Code: llm.ErrInternal, Op: "conversation", Retryable: new(false), Message: "what is stored is no valid history", Err: err}
+	}
+	return nil
+}
+
+// sound says whether messages can be sent.
+func sound(messages []llm.Message, closed bool) error {
+	if err := (&llm.Request{Messages: messages}).Validate(); err != nil {
+		return err
+	}
+	return paired(messages, closed)
 }
 
 // apply adds one record.
@@ -85,7 +107,7 @@ func unreadable(i int, why string, err error) error {
 // record is a pending turn as it is stored.
 func (p *pending) record() record {
 	r := record{Type: pendingRecord, Messages: p.messages, Usage: p.usage, Steps: p.steps}
-	for _, part := range p.messages[len(p.messages)-1].Content {
+	for _, part := range p.last() {
 		if call, ok := part.(*llm.ToolCallPart); ok && p.results[call.ID] != nil {
 			r.Results = append(r.Results, p.results[call.ID])
 		}
