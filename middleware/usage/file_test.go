@@ -142,6 +142,23 @@ func TestFileWithOtherOptions(t *testing.T) {
 func sumOf(key string, row usage.Row) usage.Row { return usage.Row{Key: key, Summary: row.Summary} }
 
 // A budget whose period ended while nothing ran begins anew.
+// A file with rows of more tags than the next run keeps has those of the model all the same.
+func TestFileWithManyTags(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger")
+	var names, pairs []string
+	for i := range 60 {
+		names = append(names, fmt.Sprint("a", i))
+		pairs = append(pairs, names[i], "x")
+	}
+	for run, groupBy := range [][]string{names, nil} {
+		l := open(t, path, &usage.Options{Prices: dollars, NoSync: true, GroupBy: groupBy})
+		usage.CompactAfter(l, 1)
+		llm.Wrap(answering(llm.Usage{InputTokens: 1}), usage.New(l)).Generate(tagged(t, pairs...), nil)
+		same(t, "calls of the model", int64(run+1), l.By("model")[0].Calls)
+		l.Close()
+	}
+}
+
 func TestFileAfterAPeriod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "ledger")

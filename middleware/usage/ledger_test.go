@@ -154,6 +154,43 @@ func TestManyTags(t *testing.T) {
 	}
 }
 
+// Rows are bounded while others begin anew, and the model always has one.
+func TestResetWhileThereAreManyTags(t *testing.T) {
+	l := usage.NewLedger(&usage.Options{Prices: dollars, MaxRows: 10})
+	m := llm.Wrap(answering(llm.Usage{InputTokens: 1}), usage.New(l))
+	var wg sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			for i := range 200 {
+				tags := map[string]string{}
+				for tag := range 40 {
+					tags[fmt.Sprint("tag", (tag+i)%60)] = fmt.Sprint(w, i)
+				}
+				m.Generate(usage.WithTags(t.Context(), tags), nil)
+			}
+		})
+	}
+	var calls, ofModel int64
+	for range 400 {
+		s := l.Reset()
+		calls += s.Total.Calls
+		for _, row := range s.By["model"] {
+			ofModel += row.Calls
+		}
+		if len(s.By) > 32 {
+			t.Fatalf("there are rows of %d tags", len(s.By))
+		}
+		for tag, rows := range s.By {
+			if len(rows) > 11 {
+				t.Fatalf("%s has %d rows", tag, len(rows))
+			}
+		}
+	}
+	wg.Wait()
+	same(t, "calls", int64(4*200), calls+l.Total().Calls)
+	same(t, "of the model", calls, ofModel)
+}
+
 func TestOptionsAreCopied(t *testing.T) {
 	groupBy := []string{"tenant"}
 	budgets := []usage.Budget{{Tags: map[string]string{"tenant": "a"}, Limit: usd("1")}}
