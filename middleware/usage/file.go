@@ -143,9 +143,7 @@ func (f *file) append(a *attempt, b *booking, groupBy []string) error {
 		if c.Tags == nil {
 			c.Tags = map[string]string{}
 		}
-		if len(name) <= maxKey {
-			c.Tags[name] = bounded(value)
-		}
+		c.Tags[name] = bounded(value)
 	})
 	for _, charge := range a.charges {
 		c.Charges = append(c.Charges, chargeRecord{charge.budget.key, charge.window.start, charged(c.Cost, charge.amount)})

@@ -39,7 +39,8 @@ type Options struct {
 	// none. Of models rows are always kept.
 	GroupBy []string
 	// MaxRows is how many rows are kept of each tag. What comes later, and keys of more than
-	// 256 bytes, share the row "(other)". Totals and budgets stay exact. 0 or less = 10,000.
+	// 256 bytes, share the row "(other)"; a tag whose name is longer, or not UTF-8, has none.
+	// Totals and budgets stay exact. 0 or less = 10,000.
 	MaxRows int
 
 	// MeterProvider makes OpenTelemetry counters of what is booked: see the package
@@ -81,6 +82,8 @@ func NewLedger(opts *Options) *Ledger {
 		o.Prices = DefaultPrices()
 	}
 	o.GroupBy, o.MetricTags = slices.Clone(o.GroupBy), slices.Clone(o.MetricTags)
+	slices.Sort(o.GroupBy)
+	o.GroupBy = slices.Compact(o.GroupBy) // a name that is there twice counts once
 	o.AssumeMaxTokens = orDefault(o.AssumeMaxTokens, 4096)
 	o.MediaTokens = orDefault(o.MediaTokens, 5000)
 	l.table.maxRows = orDefault(o.MaxRows, 10_000)

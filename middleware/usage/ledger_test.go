@@ -99,6 +99,12 @@ func TestRows(t *testing.T) {
 		{"some tags", usage.Options{GroupBy: []string{"tenant", "model"}}, []struct{ private, public tags }{
 			{tags{"tenant": "a", "feature": "chat"}, tags{"team": "t"}},
 		}, rows{"tenant": {"a 1"}, "model": {"m 1"}}},
+		{"a tag named twice", usage.Options{GroupBy: []string{"tenant", "team", "tenant"}}, []struct{ private, public tags }{
+			{tags{"tenant": "a"}, nil},
+		}, rows{"tenant": {"a 1"}, "model": {"m 1"}}},
+		{"names that are not UTF-8", usage.Options{}, []struct{ private, public tags }{
+			{tags{"a\xff": "x", "a\xfe": "x"}, nil},
+		}, rows{"model": {"m 1"}}},
 		{"no tags", usage.Options{GroupBy: []string{}}, []struct{ private, public tags }{
 			{tags{"tenant": "a"}, nil},
 		}, rows{"model": {"m 1"}}},
