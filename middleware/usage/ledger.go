@@ -14,9 +14,9 @@ type Options struct {
 	// Prices say what calls cost. Nil = [DefaultPrices].
 	Prices *Prices
 	// Describe completes what the price of a call depends on: its latency as served, and its
-	// model where that has another name in Prices. The response has no content. It is not called
-	// for a call that has no end, such as a stream that was left; by several goroutines at a
-	// time else.
+	// model where that has another name in Prices. The response has no content but what is in
+	// its Raw. Describe is not called for a call that has no end, such as a stream that was left;
+	// by several goroutines at a time else.
 	Describe func(c *Call, resp *llm.Response)
 
 	// Budgets are limits on what calls cost. Of two with the same tags and period the lower
