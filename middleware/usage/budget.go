@@ -2,10 +2,12 @@ package usage
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -138,7 +140,11 @@ func budgetKey(b Budget) string {
 	if len(b.Tags) == 0 {
 		tags = nil
 	}
-	return strconv.FormatInt(int64(b.Period), 10) + string(tags)
+	key := strconv.FormatInt(int64(b.Period), 10) + string(tags)
+	if strings.Contains(key, `\ufffd`) { // not UTF-8, which JSON does not tell apart
+		key += fmt.Sprintf("%q", b.Tags)
+	}
+	return key
 }
 
 // defaultName has no values of tags: they may be anybody's secrets, and errors are logged.

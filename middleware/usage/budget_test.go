@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"math/rand/v2"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -322,6 +323,26 @@ func TestTwins(t *testing.T) {
 		same(t, "budgets", 1, len(l.Budgets()))
 		same(t, "name", "5", l.Budgets()[0].Name)
 	}
+}
+
+// Budgets whose tags are not UTF-8 are two, if the bytes differ.
+func TestBudgetTagsThatAreNotUTF8(t *testing.T) {
+	var budgets []usage.Budget
+	for _, tenant := range []string{"\xff", "\xfe", "\ufffd"} {
+		budgets = append(budgets, usage.Budget{Tags: map[string]string{"tenant": tenant}, Limit: usd("1")})
+	}
+	path := filepath.Join(t.TempDir(), "ledger")
+	opts := &usage.Options{Prices: dollars, Budgets: budgets}
+	l := open(t, path, opts)
+	llm.Wrap(answering(llm.Usage{InputTokens: 1}), usage.New(l)).Generate(tagged(t, "tenant", "\xfe"), ask(0, 1))
+	l.Close()
+	l = open(t, path, opts)
+	defer l.Close()
+	var spent []string
+	for _, b := range l.Budgets() {
+		spent = append(spent, b.Spent.String())
+	}
+	same(t, "spent", []string{"0", "1", "0"}, spent)
 }
 
 func TestReservation(t *testing.T) {

@@ -89,10 +89,13 @@
 // A file that cannot be written fails no call: it is booked in memory, [Options.OnWarning] is
 // told, and the file is written anew with all that it lacks as soon as it can be, which is
 // tried every ten seconds that have calls. After 10,000 calls their sums take their place, by
-// writing another file and renaming it. The file holds the values of those tags that rows are
-// kept of, and is for its owner only. A budget goes on with what was spent before if its tags
-// and period are the same; one that is new begins at zero, and one that was left out for a
-// while may.
+// writing another file and renaming it; where that fails, calls are added to the old one. Do
+// not remove or change the file while a ledger has it open: nobody looks whether it is there.
+//
+// The file is for its owner only. It holds the values of the tags in [Options.GroupBy], of all
+// tags where that is nil, and of the tags of budgets. A budget goes on with what was spent
+// before if its tags and period are the same; one that is new begins at zero, and one that was
+// left out for a while may.
 //
 // # Money
 //

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -79,6 +80,10 @@ type sumsRecord struct {
 // next. See "Persistence" in the package documentation for what survives what.
 func OpenLedger(path string, opts *Options) (*Ledger, error) {
 	l := NewLedger(opts)
+	path, err := filepath.Abs(path) // it may be opened again
+	if err != nil {
+		return nil, unusable(err)
+	}
 	f := &file{path: path, opts: journal.Options{NoSync: l.opts.NoSync}, compactAfter: compactAfter}
 	replay := f.opts
 	replay.Replay = func(b []byte) error { return l.replay(f, b) }
@@ -143,9 +148,7 @@ func (f *file) append(a *attempt, b *booking, groupBy []string) error {
 		if c.Tags == nil {
 			c.Tags = map[string]string{}
 		}
-		if len(name) <= maxKey {
-			c.Tags[name] = bounded(value)
-		}
+		c.Tags[name] = bounded(value)
 	})
 	for _, charge := range a.charges {
 		c.Charges = append(c.Charges, chargeRecord{charge.budget.key, charge.window.start, charged(c.Cost, charge.amount)})
@@ -155,13 +158,21 @@ func (f *file) append(a *attempt, b *booking, groupBy []string) error {
 		err = f.journal.Append(line)
 	}
 	if err != nil {
-		f.mu.Lock()
-		f.behind = true
-		f.mu.Unlock()
-		return err
+		return f.lacks(err)
 	}
 	f.calls.Add(1)
 	return nil
+}
+
+// lacks notes that a call could not be written. The first one has the error, for a warning.
+func (f *file) lacks(err error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.behind {
+		return nil
+	}
+	f.behind = true
+	return err
 }
 
 // bounded is a key that has a row of its own, or that of the others.
@@ -196,11 +207,16 @@ func (l *Ledger) lookAfter(failure error) {
 	if failure == nil && f.calls.Load() < f.compactAfter && !f.mendable() {
 		return
 	}
-	if err := l.compact(); err != nil {
-		e := unusable(errors.Join(failure, err))
-		e.Message = "calls are booked in memory only until the file can be written: " + e.Message
-		l.warning(e)
+	behind, err := l.compact(failure)
+	if err == nil {
+		return
 	}
+	e, what := unusable(err), "the file grows until it can be written anew: "
+	if behind {
+		what = "calls are booked in memory only until the file can be written: "
+	}
+	e.Message = what + e.Message
+	l.warning(e)
 }
 
 // mendable says that it is time to try again to write the file.
@@ -210,21 +226,29 @@ func (f *file) mendable() bool {
 	return f.behind && !f.closed && time.Since(f.mended) >= mendAfter
 }
 
-// compact writes the file anew, unless another has just done that.
-func (l *Ledger) compact() error {
+// compact writes the file anew, unless another has just done that. The error is what to warn
+// of; behind says that calls are missing in the file.
+func (l *Ledger) compact(failure error) (behind bool, err error) {
 	f := l.file
 	f.gate.Lock()
 	defer f.gate.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.closed || !f.behind && f.calls.Load() < f.compactAfter || f.behind && time.Since(f.mended) < mendAfter {
-		return nil
+	switch {
+	case f.closed || !f.behind && f.calls.Load() < f.compactAfter:
+		return false, nil
+	case f.behind && time.Since(f.mended) < mendAfter:
+		return true, failure
 	}
-	return l.rewrite()
+	if err = l.rewrite(); err != nil {
+		err = errors.Join(failure, err)
+	}
+	return f.behind, err
 }
 
-// rewrite puts the sums in the place of all that is in the file. It is called with the gate
-// held for writing, and with the lock of the file.
+// rewrite puts the sums in the place of all that is in the file. Where that fails, but the
+// file is as it was, calls can be added to it still. It is called with the gate held for
+// writing, and with the lock of the file.
 func (l *Ledger) rewrite() error {
 	f := l.file
 	f.calls.Store(0)
@@ -234,9 +258,13 @@ func (l *Ledger) rewrite() error {
 		err = f.journal.Rewrite(line)
 	}
 	if errors.Is(err, journal.ErrBroken) || errors.Is(err, fs.ErrClosed) { // closed: it was broken, and could not be opened again
-		err = errors.Join(err, f.reopen(line))
+		f.behind = true
+		if failed := f.reopen(line); failed != nil {
+			return errors.Join(err, failed)
+		}
+		err = nil
 	}
-	f.behind = err != nil
+	f.behind = f.behind && err != nil
 	return err
 }
 
@@ -258,6 +286,7 @@ func (l *Ledger) rewritten() func() {
 		f.mu.Lock()
 		var err error
 		if !f.closed {
+			f.behind = true
 			err = l.rewrite()
 		}
 		f.mu.Unlock()

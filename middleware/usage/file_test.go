@@ -142,6 +142,23 @@ func TestFileWithOtherOptions(t *testing.T) {
 func sumOf(key string, row usage.Row) usage.Row { return usage.Row{Key: key, Summary: row.Summary} }
 
 // A budget whose period ended while nothing ran begins anew.
+// A file with rows of more tags than the next run keeps has those of the model all the same.
+func TestFileWithManyTags(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger")
+	var names, pairs []string
+	for i := range 60 {
+		names = append(names, fmt.Sprint("a", i))
+		pairs = append(pairs, names[i], "x")
+	}
+	for run, groupBy := range [][]string{names, nil} {
+		l := open(t, path, &usage.Options{Prices: dollars, NoSync: true, GroupBy: groupBy})
+		usage.CompactAfter(l, 1)
+		llm.Wrap(answering(llm.Usage{InputTokens: 1}), usage.New(l)).Generate(tagged(t, pairs...), nil)
+		same(t, "calls of the model", int64(run+1), l.By("model")[0].Calls)
+		l.Close()
+	}
+}
+
 func TestFileAfterAPeriod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "ledger")
@@ -359,6 +376,77 @@ func TestFileThatFails(t *testing.T) {
 		same(t, "calls", int64(7), l.Total().Calls)
 		same(t, "warnings", 2, len(warnings))
 	})
+}
+
+// A file that cannot be written anew has calls added to it, as long as that works.
+func TestFileThatIsNotCompacted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger")
+	var warnings []string
+	l := open(t, path, &usage.Options{Prices: dollars, NoSync: true, OnWarning: func(err error) { warnings = append(warnings, err.Error()) }})
+	usage.CompactAfter(l, 5)
+	if err := os.MkdirAll(filepath.Join(path+".tmp", "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	m := llm.Wrap(answering(llm.Usage{InputTokens: 1}), usage.New(l))
+	for range 12 {
+		m.Generate(t.Context(), nil)
+	}
+	same(t, "in the file", 12, len(must(journal.Read(path))))
+	same(t, "warnings", 2, len(warnings)) // one for each five calls
+	for _, w := range warnings {
+		if !strings.HasPrefix(w, "ledger: internal: the file grows until it can be written anew: ") {
+			t.Error(w)
+		}
+	}
+
+	if calls := l.Reset().Total.Calls; calls != 12 { // which the file still has
+		t.Errorf("%d calls", calls)
+	}
+	m.Generate(t.Context(), nil)
+	same(t, "in the file after Reset", 12, len(must(journal.Read(path))))
+	if err := os.RemoveAll(path + ".tmp"); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	l = open(t, path, nil)
+	defer l.Close()
+	same(t, "calls", int64(1), l.Total().Calls)
+}
+
+// A warning is given too where the file was written anew just now.
+func TestFileThatFailsSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "ledger")
+		warnings := 0
+		l := open(t, path, &usage.Options{Prices: dollars, OnWarning: func(err error) { warnings++ }})
+		defer l.Close()
+		m := llm.Wrap(answering(llm.Usage{InputTokens: 1}), usage.New(l))
+		l.Reset()
+		usage.BreakFile(l)
+		for range 3 {
+			m.Generate(t.Context(), nil)
+		}
+		same(t, "in the file", 1, len(must(journal.Read(path))))
+		same(t, "warnings", 1, warnings)
+	})
+}
+
+// A journal that takes no more is opened again, and nothing was lost. The folder may be another
+// by then.
+func TestFileIsOpenedAgain(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	l := open(t, "ledger", &usage.Options{Prices: dollars, OnWarning: func(err error) { t.Error(err) }})
+	m := llm.Wrap(answering(llm.Usage{InputTokens: 1}), usage.New(l))
+	t.Chdir(t.TempDir())
+	usage.BreakFile(l)
+	for i := range 3 {
+		m.Generate(t.Context(), nil)
+		same(t, "in the file", i+1, len(must(journal.Read(filepath.Join(dir, "ledger"))))) // sums first
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // Close writes what a file lacks, if that is possible by then.

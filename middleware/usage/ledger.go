@@ -14,9 +14,9 @@ type Options struct {
 	// Prices say what calls cost. Nil = [DefaultPrices].
 	Prices *Prices
 	// Describe completes what the price of a call depends on: its latency as served, and its
-	// model where that has another name in Prices. The response has no content. It is not called
-	// for a call that has no end, such as a stream that was left; by several goroutines at a
-	// time else.
+	// model where that has another name in Prices. The response has no content but what is in
+	// its Raw. Describe is not called for a call that has no end, such as a stream that was left;
+	// by several goroutines at a time else.
 	Describe func(c *Call, resp *llm.Response)
 
 	// Budgets are limits on what calls cost. Of two with the same tags and period the lower
@@ -39,7 +39,8 @@ type Options struct {
 	// none. Of models rows are always kept.
 	GroupBy []string
 	// MaxRows is how many rows are kept of each tag. What comes later, and keys of more than
-	// 256 bytes, share the row "(other)". Totals and budgets stay exact. 0 or less = 10,000.
+	// 256 bytes, share the row "(other)"; a tag whose name is longer, or not UTF-8, has none.
+	// Totals and budgets stay exact. 0 or less = 10,000.
 	MaxRows int
 
 	// MeterProvider makes OpenTelemetry counters of what is booked: see the package
@@ -81,6 +82,8 @@ func NewLedger(opts *Options) *Ledger {
 		o.Prices = DefaultPrices()
 	}
 	o.GroupBy, o.MetricTags = slices.Clone(o.GroupBy), slices.Clone(o.MetricTags)
+	slices.Sort(o.GroupBy)
+	o.GroupBy = slices.Compact(o.GroupBy) // a name that is there twice counts once
 	o.AssumeMaxTokens = orDefault(o.AssumeMaxTokens, 4096)
 	o.MediaTokens = orDefault(o.MediaTokens, 5000)
 	l.table.maxRows = orDefault(o.MaxRows, 10_000)

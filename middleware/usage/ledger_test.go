@@ -99,6 +99,12 @@ func TestRows(t *testing.T) {
 		{"some tags", usage.Options{GroupBy: []string{"tenant", "model"}}, []struct{ private, public tags }{
 			{tags{"tenant": "a", "feature": "chat"}, tags{"team": "t"}},
 		}, rows{"tenant": {"a 1"}, "model": {"m 1"}}},
+		{"a tag named twice", usage.Options{GroupBy: []string{"tenant", "team", "tenant"}}, []struct{ private, public tags }{
+			{tags{"tenant": "a"}, nil},
+		}, rows{"tenant": {"a 1"}, "model": {"m 1"}}},
+		{"names that are not UTF-8", usage.Options{}, []struct{ private, public tags }{
+			{tags{"a\xff": "x", "a\xfe": "x"}, nil},
+		}, rows{"model": {"m 1"}}},
 		{"no tags", usage.Options{GroupBy: []string{}}, []struct{ private, public tags }{
 			{tags{"tenant": "a"}, nil},
 		}, rows{"model": {"m 1"}}},
@@ -152,6 +158,43 @@ func TestManyTags(t *testing.T) {
 		same(t, "tags", min(n, 31)+1, len(every.Snapshot().By))
 		same(t, "named tags", n+1, len(these.Snapshot().By))
 	}
+}
+
+// Rows are bounded while others begin anew, and the model always has one.
+func TestResetWhileThereAreManyTags(t *testing.T) {
+	l := usage.NewLedger(&usage.Options{Prices: dollars, MaxRows: 10})
+	m := llm.Wrap(answering(llm.Usage{InputTokens: 1}), usage.New(l))
+	var wg sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			for i := range 200 {
+				tags := map[string]string{}
+				for tag := range 40 {
+					tags[fmt.Sprint("tag", (tag+i)%60)] = fmt.Sprint(w, i)
+				}
+				m.Generate(usage.WithTags(t.Context(), tags), nil)
+			}
+		})
+	}
+	var calls, ofModel int64
+	for range 400 {
+		s := l.Reset()
+		calls += s.Total.Calls
+		for _, row := range s.By["model"] {
+			ofModel += row.Calls
+		}
+		if len(s.By) > 32 {
+			t.Fatalf("there are rows of %d tags", len(s.By))
+		}
+		for tag, rows := range s.By {
+			if len(rows) > 11 {
+				t.Fatalf("%s has %d rows", tag, len(rows))
+			}
+		}
+	}
+	wg.Wait()
+	same(t, "calls", int64(4*200), calls+l.Total().Calls)
+	same(t, "of the model", calls, ofModel)
 }
 
 func TestOptionsAreCopied(t *testing.T) {

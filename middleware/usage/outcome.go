@@ -58,11 +58,16 @@ func (o *outcome) streamed(ev llm.Event, err error) {
 		o.state, o.err = failed, err
 		return
 	}
-	switch ev := ev.(type) {
+	switch ev := ev.(type) { // it may be a nil pointer, as a part may
 	case *llm.UsageUpdate:
-		o.told = ev.Usage
+		if ev != nil {
+			o.told = ev.Usage
+		}
 		return
 	case *llm.Finish:
+		if ev == nil {
+			return
+		}
 		o.state = answered
 		if ev.Usage.TotalTokens() != 0 {
 			o.told = ev.Usage
@@ -71,13 +76,21 @@ func (o *outcome) streamed(ev llm.Event, err error) {
 		}
 		o.answer = answer{model: ev.Model, finish: ev}
 	case *llm.TextDelta:
-		o.delivered.bytes += len(ev.Text)
+		if ev != nil {
+			o.delivered.bytes += len(ev.Text)
+		}
 	case *llm.ReasoningDelta:
-		o.delivered.bytes += len(ev.Text) + len(ev.Redacted)
+		if ev != nil {
+			o.delivered.bytes += len(ev.Text) + len(ev.Redacted)
+		}
 	case *llm.ToolCallDelta:
-		o.delivered.bytes += len(ev.Input)
+		if ev != nil {
+			o.delivered.bytes += len(ev.Input)
+		}
 	case *llm.PartStart:
-		o.delivered.part(ev.Part)
+		if ev != nil {
+			o.delivered.part(ev.Part)
+		}
 	}
 	o.events = true
 }

@@ -205,6 +205,18 @@ func TestServed(t *testing.T) {
 	}
 }
 
+// Whether a nil event is refused is for others to say.
+func TestNilEvents(t *testing.T) {
+	for _, ev := range []llm.Event{nil, (*llm.UsageUpdate)(nil), (*llm.Finish)(nil), (*llm.PartStart)(nil), (*llm.TextDelta)(nil), (*llm.ReasoningDelta)(nil), (*llm.ToolCallDelta)(nil)} {
+		l := usage.NewLedger(&usage.Options{Prices: dollars, StopStreams: true, Budgets: []usage.Budget{{Limit: usd("100")}}})
+		m := llm.Wrap(&scripted{llm.Info{Model: "m"}, turn{events: []llm.Event{ev}}}, usage.New(l))
+		_, err := llm.Collect(m.Stream(t.Context(), ask(4, 1)))
+		wantCode(t, err, llm.ErrMalformedOutput)
+		same(t, "calls", int64(1), l.Total().Calls)
+		same(t, "reserved", usage.USD{}, reserved(l))
+	}
+}
+
 func TestDescribe(t *testing.T) {
 	prices := must(usage.ParsePrices(strings.NewReader(`{"models": [{"id": "m", "input": "500000", "output": "500000", "latency_optimized": {"input": "1000000", "output": "1000000"}}]}`)))
 	type raw struct{ latency string }

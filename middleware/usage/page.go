@@ -99,7 +99,7 @@ func newPage(s Snapshot) pageData {
 	}
 	for _, tag := range slices.SortedFunc(maps.Keys(s.By), modelFirst) {
 		g := pageGroup{Tag: tag, Rows: slices.Clone(s.By[tag])}
-		slices.SortStableFunc(g.Rows, func(a, b Row) int { return b.Cost.known.Cmp(a.Cost.known) }) // the dearest first
+		slices.SortStableFunc(g.Rows, func(a, b Row) int { return b.Cost.known.Cmp(a.Cost.known) }) // the dearest first, by what is known
 		if len(g.Rows) > pageRows {
 			g.Hidden = len(g.Rows) - pageRows
 			g.Rows = g.Rows[:pageRows]

@@ -46,7 +46,7 @@ func TestPage(t *testing.T) {
 		"<tr><td>total</td><td>103</td><td>1</td><td>107153</td><td>408</td><td>714</td><td>107661 &#43; unknown</td><td>unknown</td></tr>",
 		"<tr><td>&lt;team&gt;</td><td>team=x, tenant=a&amp;b</td><td>100.5</td><td>every 24h0m0s</td><td>0</td><td>0</td><td>100.5</td><td>20",
 		"<tr><td>of all calls</td><td>all calls</td><td>1000000</td><td>never renewed</td>",
-		"<h2>By model</h2>", "<h2>By tenant</h2>", "<h2>By secret</h2>", "2 cheaper rows are not shown",
+		"<h2>By model</h2>", "<h2>By tenant</h2>", "<h2>By secret</h2>", "2 more rows are not shown",
 		"<td>&lt;script&gt;alert(1)&lt;/script&gt;</td>", "<td>new</td><td>1</td><td>1</td><td>2</td><td>0</td><td>0</td><td>unknown</td><td>unknown</td>",
 	} {
 		if !strings.Contains(body, want) {

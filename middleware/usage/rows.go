@@ -78,12 +78,12 @@ func (s *shard) row(t *table, tag, key string) *sums {
 // admit gives a key a row if there is room for it, and else that of all others. Keys that
 // are kept are copies: a key may be a small piece of something large.
 func (t *table) admit(tag, key string) (string, string, bool) {
-	tag, key = strings.ToValidUTF8(tag, "\uFFFD"), strings.ToValidUTF8(key, "\uFFFD") // as JSON has them
+	key = strings.ToValidUTF8(key, "\uFFFD") // as JSON has it
 	t.admission.Lock()
 	defer t.admission.Unlock()
 	keys, ok := t.admitted[tag]
 	if !ok {
-		if len(tag) > maxKey || len(t.admitted) >= t.maxTags {
+		if len(t.admitted) >= t.maxTags && tag != modelTag {
 			return "", "", false
 		}
 		keys = map[string]string{}
@@ -130,7 +130,7 @@ func (t *table) rowsOf(tag string) map[string]*sums {
 // all returns everything, and forgets it where that is asked.
 func (t *table) all(forget bool) (total sums, rows map[string]map[string]*sums) {
 	rows = map[string]map[string]*sums{}
-	t.each(func(s *shard) {
+	gather := func(s *shard) {
 		total.add(&s.total)
 		for tag, own := range s.rows {
 			if rows[tag] == nil {
@@ -138,15 +138,21 @@ func (t *table) all(forget bool) (total sums, rows map[string]map[string]*sums) 
 			}
 			join(rows[tag], own)
 		}
-		if forget {
-			s.total, s.rows = sums{}, nil
-		}
-	})
-	if forget {
-		t.admission.Lock()
-		defer t.admission.Unlock()
-		t.admitted = nil
 	}
+	if !forget {
+		t.each(gather)
+		return total, rows
+	}
+	for i := range t.shards { // all stay locked to the end, so that no row is left that is not admitted
+		s := &t.shards[i]
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		gather(s)
+		s.total, s.rows = sums{}, nil
+	}
+	t.admission.Lock()
+	defer t.admission.Unlock()
+	t.admitted = nil
 	return total, rows
 }
 
@@ -164,10 +170,10 @@ func join(joined, rows map[string]*sums) {
 func (t *table) load(total sums, rows map[string]map[string]*sums) {
 	s := &t.shards[0]
 	s.total = total
-	for tag, keys := range rows {
-		for _, key := range slices.Sorted(maps.Keys(keys)) { // in an order, where there is room for some only
+	for _, tag := range slices.Sorted(maps.Keys(rows)) { // in an order, where there is room for some only
+		for _, key := range slices.Sorted(maps.Keys(rows[tag])) {
 			if row := s.row(t, tag, key); row != nil {
-				row.add(keys[key])
+				row.add(rows[tag][key])
 			}
 		}
 	}

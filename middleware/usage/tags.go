@@ -3,6 +3,7 @@ package usage
 import (
 	"context"
 	"maps"
+	"unicode/utf8"
 
 	"github.com/parley-sdk/parley/llm"
 )
@@ -65,23 +66,29 @@ func (t *callTags) get(name string) (value string, ok bool) {
 	return value, ok
 }
 
-// each calls f for those tags that rows are kept of: all but "model" where groupBy is nil.
+// hasRows says whether rows can be kept of a tag besides those of models. Names that are not
+// UTF-8 are not told apart in JSON.
+func hasRows(name string) bool {
+	return name != modelTag && len(name) <= maxKey && utf8.ValidString(name)
+}
+
+// each calls f for those tags that rows are kept of: all that can have some where groupBy is nil.
 func (t *callTags) each(groupBy []string, f func(name, value string)) {
 	if groupBy != nil {
 		for _, name := range groupBy {
-			if value, ok := t.get(name); ok && name != modelTag {
+			if value, ok := t.get(name); ok && hasRows(name) {
 				f(name, value)
 			}
 		}
 		return
 	}
 	for name, value := range t.private {
-		if name != modelTag {
+		if hasRows(name) {
 			f(name, value)
 		}
 	}
 	for name, value := range t.public {
-		if _, hidden := t.private[name]; !hidden && name != modelTag {
+		if _, hidden := t.private[name]; !hidden && hasRows(name) {
 			f(name, value)
 		}
 	}
