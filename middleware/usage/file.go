@@ -326,6 +326,9 @@ func (l *Ledger) replay(f *file, line []byte) error {
 				delete(r.Sums.Rows, tag)
 			}
 		}
+		for _, rows := range r.Sums.Rows {
+			maps.DeleteFunc(rows, func(_ string, s *sums) bool { return s == nil })
+		}
 		l.table.load(r.Sums.Total, r.Sums.Rows)
 		l.budgets.restore(r.Sums.Budgets)
 		f.lastID.Store(max(f.lastID.Load(), r.Sums.ID))

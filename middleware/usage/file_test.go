@@ -477,3 +477,25 @@ func TestCloseOfAFileThatFails(t *testing.T) {
 		l.Close()
 	}
 }
+
+// A record that no ledger has written is no panic.
+func TestFileOfNulls(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.jsonl")
+	j := must(journal.Open(path, nil))
+	if err := j.Append([]byte(`{"sums":{"id":1,"rows":{"model":{"m":null,"n":{}},"tenant":null},"budgets":null}}`)); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	l, err := usage.OpenLedger(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows := l.By("model"); len(rows) != 1 || rows[0].Key != "n" {
+		t.Errorf("rows are %+v", rows)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}
