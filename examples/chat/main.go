@@ -33,7 +33,7 @@ func main() {
 	onBedrock := flag.Bool("bedrock", false, "chat with a model on Bedrock, with the default AWS credentials and region")
 	modelID := flag.String("model", defaultModel, "with -bedrock: the `id` of the model")
 	think := flag.Bool("think", false, "with -bedrock: have the model reason before it answers")
-	speed := flag.Int("speed", 60, "the fake's `tokens` a second; 0: as fast as it can")
+	speed := flag.Int("speed", 40, "the fake's `tokens` a second; 0: as fast as it can")
 	flag.Usage = func() {
 		fmt.Fprint(flag.CommandLine.Output(), "Chat is a chat with a model, offline or on Bedrock.\n\n"+
 			"usage: chat [-speed tokens]\n       chat -bedrock [-model id] [-think]\n\n")

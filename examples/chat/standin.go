@@ -141,17 +141,24 @@ func (m paced) Generate(ctx context.Context, req *llm.Request) (*llm.Response, e
 
 func (m paced) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
 	return llm.Once(func(yield func(llm.Event, error) bool) {
-		wait := func(tokens int) {
+		wait := func(tokens int) bool {
 			select {
 			case <-time.After(time.Duration(tokens) * m.token):
-			case <-ctx.Done(): // the model will say so
+				return true
+			case <-ctx.Done():
+				yield(nil, &llm.Error{Code: llm.CodeOf(ctx.Err()), Op: "stream", Err: ctx.Err()})
+				return false
 			}
 		}
-		wait(40) // until the first
+		if !wait(40) { // until the first
+			return
+		}
 		for ev, err := range m.next.Stream(ctx, req) {
 			switch ev.(type) {
 			case *llm.TextDelta, *llm.ReasoningDelta, *llm.ToolCallDelta:
-				wait(3) // are in a piece
+				if !wait(3) { // are in a piece
+					return
+				}
 			}
 			if !yield(ev, err) {
 				return
