@@ -261,3 +261,34 @@ func TestWaysOut(t *testing.T) {
 		})
 	}
 }
+
+// What is missing for Bedrock is said before the chat begins.
+func TestOpenBedrock(t *testing.T) {
+	for _, name := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
+		t.Setenv(name, os.DevNull)
+	}
+	for _, name := range []string{"AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	for _, c := range []struct{ region, model, greeting, err string }{
+		{"us-east-1", "m", "Chatting with m on Bedrock in us-east-1.", ""},
+		{"us-east-1", "", "", "no model"},
+		{"", "m", "", "no AWS region"},
+	} {
+		t.Setenv("AWS_REGION", c.region)
+		model, greeting, err := open(t.Context(), true, c.model, 0)
+		if greeting != c.greeting || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+			t.Errorf("%q, %v", greeting, err)
+		}
+		if err != nil {
+			continue
+		}
+		var out strings.Builder
+		chat := newChat(model, input{bufio.NewReader(strings.NewReader("hi\n/cost\n")), true}, &terminal{out: &out}, nil)
+		if err := chat.run(t.Context(), greeting); err != nil {
+			t.Error(err)
+		}
+		wants(t, out.String(), "There was no answer. Renew your credentials, and start again. (aws.bedrock ", "calls   0\n")
+	}
+}
