@@ -7,8 +7,8 @@
 //
 // Ctrl-C during an answer stops it. What has come of it stays in the history, behind its
 // question and marked as interrupted, so that the model knows what is on the screen: it can be
-// asked to go on. The same holds for an answer that breaks off by itself. Where nothing has come
-// the question is forgotten too. Ctrl-C at the prompt, Ctrl-D and /quit leave.
+// asked to go on. The same holds for an answer that breaks off by itself. Before there is any text
+// the question is forgotten. Ctrl-C at the prompt, Ctrl-D and /quit leave.
 //
 // Lines are edited by the terminal itself, and each is a question. README.md shows a screen.
 package main

@@ -76,7 +76,7 @@ func (c *chat) brokeOff(ctx context.Context, question string, err error, byUser 
 	}
 	switch {
 	case byUser && kept == nil:
-		c.term.remark(dim, "(interrupted before anything came: the question is forgotten)")
+		c.term.remark(dim, "(interrupted before an answer came: the question is forgotten)")
 	case byUser:
 		c.term.remark(dim, "(interrupted: ask it to go on, or something else)")
 	case kept == nil:
