@@ -27,39 +27,42 @@
 //
 // Outermost first:
 //
-//		tracing → PerCall → timeout → retry → breaker → ratelimit → attempt timeout → PerAttempt → usage → model
+//	tracing → PerCall → timeout → retry → breaker → ratelimit → attempt timeout → PerAttempt → usage → model
 //
-//	  - Tracing is outermost, so that one span is one call as the application sees it: inside
-//	    retry it would be one an attempt, and backoff and queues would be nowhere.
-//	  - PerCall stands before everything that costs or limits: a cache inside the limiter would
-//	    spend permits on its hits, and inside usage it would bill them.
-//	  - The timeout of the whole call is outside retry. Inside, each attempt would get all of it
-//	    anew, and a call could last as often as it is tried.
-//	  - Retry is outside breaker and limiter: each attempt takes a permit and is judged. Outside
-//	    it, the breaker would see one failure where the provider gave four, and retries would pass
-//	    the limiter uncounted, just when the provider is at its limit. What the breaker rejects is
-//	    not retryable, so an open breaker also ends the loop.
-//	  - The breaker is outside the limiter: while it is open no permits are spent and nobody queues
-//	    for a call that will not be made. Inside, probes would wait in the queue of a model that
-//	    is down.
-//	  - The timers of an attempt are inside the limiter: the wait for a permit is not the
-//	    provider's. Outside, a queue would look like a stall, and would be retried into the same
-//	    queue. They are inside breaker and retry, so that a stalled attempt is cut, counted as the
-//	    provider's fault, and tried again; outside retry a first attempt that stalls would be the
-//	    end of the call.
-//	  - PerAttempt is what must see each attempt on its own: logs and headers.
-//	  - Usage is innermost: it sees every attempt that reached the provider, and bills those that
-//	    were retried away too.
+// Each layer stands where it does for a reason:
+//
+//   - Tracing is outermost, so that one span is one call as the application sees it: inside
+//     retry it would be one an attempt, and backoff and queues would be nowhere.
+//   - PerCall stands before everything that costs or limits: a cache inside the limiter would
+//     spend permits on its hits, and inside usage it would bill them.
+//   - The timeout of the whole call is outside retry. Inside, each attempt would get all of it
+//     anew, and a call could last as often as it is tried.
+//   - Retry is outside breaker and limiter: each attempt takes a permit and is judged. Outside
+//     it, the breaker would see one failure where the provider gave four, and retries would pass
+//     the limiter uncounted, just when the provider is at its limit. What the breaker rejects is
+//     not retryable, so an open breaker also ends the loop.
+//   - The breaker is outside the limiter: while it is open no permits are spent and nobody queues
+//     for a call that will not be made. Inside, probes would wait in the queue of a model that
+//     is down.
+//   - The timers of an attempt are inside the limiter: the wait for a permit is not the
+//     provider's. Outside, a queue would look like a stall, and would be retried into the same
+//     queue. They are inside breaker and retry, so that a stalled attempt is cut, counted as the
+//     provider's fault, and tried again; outside retry a first attempt that stalls would be the
+//     end of the call.
+//   - PerAttempt is what must see each attempt on its own: logs and headers.
+//   - Usage is innermost: it sees every attempt that reached the provider, and bills those that
+//     were retried away too.
 //
 // Fallback and hedge join several calls, so they are models around models, not layers: give
 // each model of a fallback its own stack, so that each has its own breaker and retries, and what
-// its stack gives up goes to the next. Defaults belong into PerCall, or outside.
+// its stack gives up goes to the next. Defaults belong in PerCall, or outside.
 //
 // # State
 //
-// What a layer remembers belongs to the constructor call that made it: a middleware value that
-// wraps two models limits, breaks and budgets both together. Breakers and limiters keep their
-// books by provider and model, unless told otherwise.
+// What a layer remembers belongs to the call that made it, and is shared by all models that it
+// wraps. Breakers and limiters keep their books by provider and model, unless told otherwise;
+// a retry budget and a ledger are one for all. So two models that are to have nothing in common,
+// such as those of a fallback, get a Standard each: write a function that returns one.
 //
 // # Writing your own
 //

@@ -6,16 +6,17 @@ import (
 	"iter"
 	"time"
 
-	"github.com/parley-sdk/parley/bedrock"
-	"github.com/parley-sdk/parley/bedrock/bedrocktest"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
 	"github.com/parley-sdk/parley/fake"
 	"github.com/parley-sdk/parley/llm"
 	"github.com/parley-sdk/parley/middleware"
-	"github.com/parley-sdk/parley/middleware/defaults"
-	"github.com/parley-sdk/parley/middleware/fallback"
 	"github.com/parley-sdk/parley/middleware/ratelimit"
 	"github.com/parley-sdk/parley/middleware/retry"
 	"github.com/parley-sdk/parley/middleware/timeout"
+	"github.com/parley-sdk/parley/middleware/tracing"
+	"github.com/parley-sdk/parley/middleware/usage"
 )
 
 // announcer says its name when a call passes.
@@ -89,37 +90,48 @@ func ExampleStandard() {
 	// Output: Hello. <nil> 2 attempts
 }
 
-// A model on Bedrock, kept to its quotas, with another inference profile behind it. Both have
-// the layers of one Standard: breakers and limits are kept apart by the model.
-func ExampleStandard_bedrock() {
-	server := bedrocktest.NewServer(fake.New(fake.Text("Hello.")), nil) // in place of Bedrock
-	defer server.Close()
-	client := server.Client()
+// A ledger that keeps a budget. A fake has no price of its own: it is given the name of a model
+// that has one.
+func ExampleStandard_usage() {
+	answer := fake.Text("Hello.").WithUsage(llm.Usage{InputTokens: 1000, OutputTokens: 500})
+	backend := fake.New(answer, answer).WithInfo(llm.Info{Provider: "aws.bedrock", Model: "us.anthropic.claude-sonnet-4-6"})
 
-	stack := middleware.Standard(middleware.Config{
-		PerCall: []llm.Middleware{defaults.New(&llm.Request{MaxTokens: 2000})},
-		Timeout: timeout.New(&timeout.Options{Total: 2 * time.Minute}),
-		RateLimit: ratelimit.New(&ratelimit.Options{
-			RequestsPerMinute: 250,
-			TokensPerMinute:   400_000,
-			MaxConcurrent:     50,
-			MaxWait:           20 * time.Second,
-			Used:              ratelimit.Burndown(5), // Claude 3.7 and later
-			Adaptive:          true,
-		}),
-		AttemptTimeout: timeout.New(&timeout.Options{Generate: time.Minute, FirstEvent: 20 * time.Second, BetweenEvents: 20 * time.Second}),
-	})
-	us := bedrock.New(client, "us.anthropic.claude-sonnet-4-5-20250929-v1:0", nil)
-	global := bedrock.New(client, "global.anthropic.claude-sonnet-4-5-20250929-v1:0", nil)
-	model := fallback.New(llm.Wrap(us, stack), llm.Wrap(global, stack))
+	ledger := usage.NewLedger(&usage.Options{Budgets: []usage.Budget{
+		{Name: "acme", Tags: map[string]string{"tenant": "acme"}, Limit: usage.MustUSD("0.015")},
+	}})
+	model := llm.Wrap(backend, middleware.Standard(middleware.Config{Usage: usage.New(ledger)}))
 
-	resp, err := llm.Collect(model.Stream(context.Background(), &llm.Request{Messages: []llm.Message{llm.UserText("Say hello.")}}))
+	ctx := usage.WithTags(context.Background(), map[string]string{"tenant": "acme"})
+	for range 2 {
+		_, err := model.Generate(ctx, &llm.Request{Messages: []llm.Message{llm.UserText("Hello.")}, MaxTokens: 500})
+		fmt.Println(err)
+	}
+	for _, row := range ledger.By("tenant") {
+		fmt.Println(row.Key, row.Calls, row.Usage.TotalTokens(), row.Cost)
+	}
+	// Output:
+	// <nil>
+	// aws.bedrock generate us.anthropic.claude-sonnet-4-6: budget exceeded: budget acme has 0.00345 of 0.015 USD left, and the call needs 0.0082896; raise the limit, or lower max_tokens
+	// acme 1 1500 0.01155
+}
+
+// OpenTelemetry is set up once. Standard then makes a span of each call.
+func ExampleStandard_tracing() {
+	ctx := context.Background()
+	spans := tracetest.NewInMemoryExporter() // in place of otlptracehttp.New(ctx)
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
+
+	model := llm.Wrap(fake.New(fake.Text("Hello.")), middleware.Standard(middleware.Config{
+		Tracing: tracing.New(&tracing.Options{TracerProvider: provider}), // not needed after otel.SetTracerProvider(provider)
+	}))
+	resp, err := model.Generate(ctx, &llm.Request{Messages: []llm.Message{llm.UserText("Say hello.")}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(resp.Text(), resp.Model)
-	// Output: Hello. us.anthropic.claude-sonnet-4-5-20250929-v1:0
+	fmt.Println(resp.Text(), spans.GetSpans()[0].Name)
+	_ = provider.Shutdown(ctx) // before the program ends: it sends what has not been sent
+	// Output: Hello. chat fake
 }
 
 // Off leaves a layer out. Here nothing is tried again.

@@ -34,8 +34,8 @@
 //
 // # Where it stands
 //
-// Inside of retries, so that each attempt is judged, and an open circuit, whose error is not
-// retryable, ends the attempts. Outside of the rate limiter, so that a rejected call takes no
+// Inside retries, so that each attempt is judged, and an open circuit, whose error is not
+// retryable, ends the attempts. Outside the rate limiter, so that a rejected call takes no
 // permit, and waiting for one does not look like a slow provider. The timers of an attempt
 // belong inside: without them a provider that never answers is not judged, and a probe that
 // hangs keeps the circuit half-open.

@@ -59,6 +59,8 @@
 //
 // A context that ends during a delay ends the call at once, with an [llm.ErrCanceled], or an
 // [llm.ErrTimeout] for a deadline, that matches both the context's error and the last attempt's.
+// One that ends during a later attempt ends the call with that attempt's error, "ended in attempt
+// 2", and the failure that led to it is a cause too.
 //
 // # Choosing values
 //
@@ -67,9 +69,10 @@
 //
 //   - Where somebody waits for the answer, put a deadline on the context or set MaxElapsed, and
 //     leave the rest. A fallback does more for them than patience.
-//   - A batch that may wait sets MaxAttempts to 8 or 10 and BaseDelay to some seconds: quotas
-//     that are counted by the minute need delays of that order. A rate limit on this side is
-//     better still, since it does not run into the quota at all.
+//   - A batch that may wait sets MaxAttempts to 8 or 10 and BaseDelay to some seconds, since
+//     quotas that are counted by the minute need delays of that order; its Budget must allow
+//     that many, and no breaker or total may end it before. A rate limit on this side is better
+//     still, since it does not run into the quota at all. See the guide to resilience in docs.
 //   - MaxDelay also limits what a provider may ask for. If it is below the time that a rate limit
 //     really needs, retries only use up attempts.
 //   - If whole bursts of failures are to be retried, raise the budget's Floor.
@@ -81,6 +84,6 @@
 // off, and package bedrock turns it off unless its option KeepSDKRetries is set. The clients of
 // other providers mostly retry too: set them to one attempt.
 //
-// Retry belongs outside of breaker, limiter and the timeouts of an attempt, which then act on
-// each attempt, and inside of tracing and the timeout of the whole call.
+// Retry belongs outside breaker, limiter and the timeouts of an attempt, which then act on
+// each attempt, and inside tracing and the timeout of the whole call.
 package retry

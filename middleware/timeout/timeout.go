@@ -32,7 +32,8 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
-// Options are the limits. In each, 0 or less is no limit.
+// Options are the limits. In each, 0 or less is no limit: the defaults of [New] are those of
+// nil options only.
 type Options struct {
 	// Total bounds the whole call, Generate or Stream. With Stream it runs from the start of
 	// the loop to its end and includes the time that the loop's body takes. Inner layers see
