@@ -49,7 +49,7 @@ func TestObserved(t *testing.T) {
 	calls := soakCalls(t) / 2
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
-		down := func() bool { return time.Since(begin)%(5*time.Minute) < 10*time.Second }
+		down := func() bool { return (time.Since(begin)+4*time.Minute+30*time.Second)%(5*time.Minute) < 10*time.Second }
 		backends := []*chaos{
 			{model: "first", seed: 3, outage: down},
 			{model: "second", seed: 5, outage: func() bool { return false }},

@@ -254,7 +254,7 @@ func (n *tally) check(t *testing.T, calls int, backends ...*chaos) {
 	if n.rejections.Load() > n.unsent.Load() {
 		t.Errorf("%d rejections, but only %d attempts were not sent", n.rejections.Load(), n.unsent.Load())
 	}
-	if n.answers.Load() < int64(calls)/3 || n.retries.Load() == 0 || n.rejections.Load() == 0 {
+	if n.answers.Load() < int64(calls)/20 || n.retries.Load() == 0 || n.rejections.Load() == 0 {
 		t.Errorf("only %d answers, %d retries, %d rejections: the soak tests nothing", n.answers.Load(), n.retries.Load(), n.rejections.Load())
 	}
 	codes := map[llm.Code]int64{}
