@@ -222,7 +222,7 @@ func TestSet(t *testing.T) {
 	}
 	for want, tools := range map[string][]tool.Tool{
 		`tools[1]: tools[0] has the same name`: {a, a},
-		"tools[0]: the tool is nil":                 {nil},
+		"tools[0]: the tool is nil":            {nil},
 	} {
 		if _, err := tool.NewSet(tools...); !errors.Is(err, llm.ErrInvalidRequest) || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
