@@ -48,11 +48,25 @@ func replay(records [][]byte) (state, error) {
 		if r.Version > version || r.Version < 1 {
 			return state{}, unreadable(i, fmt.Sprintf("format %d, and this program reads up to %d", r.Version, version), nil)
 		}
-		if err := s.apply(r); err != nil {
-			return state{}, unreadable(i, err.Error(), nil)
+		if err := s.load(r); err != nil {
+			return state{}, unreadable(i, "cannot be read", err)
 		}
 	}
 	return s, nil
+}
+
+// load adds a record of which it is not known who wrote it.
+func (s *state) load(r record) error {
+	if r.Type == pendingRecord {
+		last := len(r.Messages) - 1
+		if last < 0 || r.Messages[last].Role != llm.RoleAssistant || len((&llm.Response{Message: r.Messages[last]}).ToolCalls()) == 0 {
+			return invalid("a turn waits for results, and has no tool calls")
+		}
+	}
+	if err := paired(r.Messages, r.Type != pendingRecord); err != nil {
+		return err
+	}
+	return s.apply(r)
 }
 
 // apply adds one record.
@@ -72,7 +86,7 @@ func (s *state) apply(r record) error {
 	case dropRecord:
 		s.pending = nil
 	default:
-		return fmt.Errorf("a record of type %q", r.Type)
+		return invalid(fmt.Sprintf("a record of type %q", r.Type))
 	}
 	return nil
 }

@@ -101,12 +101,12 @@ func (v *View) keepTokens(limit int, fits float64) {
 	}
 }
 
-// turns are the indices at which turns begin, that at hand last: at questions of the user. The
-// first is 0, whatever stands there.
+// turns are the indices at which turns begin, that at hand last: at questions of the user, so
+// that one without a question counts to the turn before. The first is 0, whatever stands there.
 func (v *View) turns() []int {
 	starts := []int{0}
-	for i := 1; i < len(v.Messages); i++ {
-		if i == v.Turn || i < v.Turn && isQuestion(v.Messages[i]) {
+	for i := 1; i < len(v.Messages) && i <= v.Turn; i++ {
+		if isQuestion(v.Messages[i]) {
 			starts = append(starts, i)
 		}
 	}
