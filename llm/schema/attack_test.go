@@ -2,10 +2,12 @@ package schema_test
 
 import (
 	"encoding/json"
+	"math/big"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/parley-sdk/parley/llm/schema"
 )
@@ -56,5 +58,74 @@ func TestLoops(t *testing.T) {
 			first, _, _ := strings.Cut(string(out), "\n\n")
 			t.Errorf("%s: %v: %s", name, err, first[:min(len(first), 300)])
 		}
+	}
+}
+
+type chain[T any] struct {
+	V    T         `json:"v"`
+	Next *chain[T] `json:"next,omitempty"`
+}
+
+// Types of one name are told apart, however many there are.
+func TestNamesUnderDefs(t *testing.T) {
+	type many struct {
+		A chain[int]    `json:"a"`
+		B chain[string] `json:"b"`
+		C chain[bool]   `json:"c"`
+		D chain[[]int]  `json:"d"`
+	}
+	var first string
+	for range 20 {
+		s, err := schema.For[many]()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == "" {
+			first = string(s.JSON())
+		}
+		if got := string(s.JSON()); got != first || strings.Count(got, `"required":["v"]`) != 4 {
+			t.Fatalf("got  %s\nwant %s", got, first)
+		}
+		if err := s.Validate(json.RawMessage(`{"a":{"v":1},"b":{"v":"x","next":{"v":"y"}},"c":{"v":true,"next":{"v":false}},"d":{"v":[1]}}`)); err != nil {
+			t.Fatal(err.(*schema.Error).Detail)
+		}
+	}
+}
+
+// What satisfies the schema of a number can be read into it.
+func TestNumbersOfTheLibrary(t *testing.T) {
+	type numbers struct {
+		B *big.Int    `json:"b"`
+		N json.Number `json:"n"`
+		T time.Time   `json:"t"`
+	}
+	s, err := schema.For[numbers]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := json.RawMessage(`{"b":123456789012345678901234567890,"n":1.50,"t":"2026-01-02T03:04:05Z"}`)
+	var v numbers
+	if err := json.Unmarshal(text, &v); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Validate(text); err != nil {
+		t.Errorf("%s: %s", s.JSON(), err.(*schema.Error).Detail)
+	}
+}
+
+func TestDefaultOfASlice(t *testing.T) {
+	s, err := schema.For[struct {
+		L []string `json:"l,omitempty" default:"[\"a\"]" enum:"a,b"`
+	}]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `"items":{"type":"string","enum":["a","b"]},"default":["a"]}`; !strings.Contains(string(s.JSON()), want) {
+		t.Errorf("got  %s\nwant %s", s.JSON(), want)
+	}
+	if _, err := schema.For[struct {
+		S string `json:"s" maxLength:"-1"`
+	}](); err == nil {
+		t.Error("a negative length is taken")
 	}
 }
