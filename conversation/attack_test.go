@@ -442,3 +442,36 @@ func (f storeFunc) Append(context.Context, string, int, ...[]byte) error {
 	f()
 	return nil
 }
+
+// As a history grows, what is cut from it only ever grows, and by a quarter of the limit: a
+// prompt cache hits in between.
+func TestCutsOnlyGrow(t *testing.T) {
+	const limit = 8000
+	for name, trim := range map[string]conversation.TrimFunc{"tokens": conversation.KeepTokens(limit), "turns": conversation.KeepTurns(20)} {
+		view := &conversation.View{Request: new(llm.Request)}
+		var history []llm.Message
+		cut, cuts, dropped := 0, 0, 0
+		for i := range 400 {
+			history = append(history, llm.UserText(strings.Repeat("some longish words ", 1+i*7%60)), llm.AssistantText("Yes."))
+			*view = conversation.View{Messages: history[:len(history)-1], Turn: len(history) - 2, Request: new(llm.Request)}
+			if err := trim(t.Context(), view); err != nil {
+				t.Fatal(err)
+			}
+			now := len(history) - 1 - len(view.Messages)
+			if now < cut {
+				t.Errorf("%s: turn %d cuts %d messages, and one before it %d", name, i, now, cut)
+			}
+			if now != cut {
+				cuts++
+				if got := conversation.EstimateTokens(nil, history[cut:now]...); name == "tokens" && dropped > 0 && got < limit/5 {
+					t.Errorf("turn %d cuts %d tokens more", i, got)
+				}
+				dropped++
+			}
+			cut = now
+		}
+		if cuts < 10 {
+			t.Errorf("%s: %d cuts", name, cuts)
+		}
+	}
+}
