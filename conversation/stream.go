@@ -55,8 +55,9 @@ func (c *Conversation) send(ctx context.Context, s sink, start func(context.Cont
 	}
 	defer unlock()
 	ctx, t, end := c.begin(ctx, s)
+	err = &llm.Error{Code: llm.ErrInternal, Op: "conversation", Message: "the turn panicked"} // unless it returns
 	defer func() { end(r, err) }()
-	if r, err = start(ctx, t); r != nil || err != nil {
+	if r, err := start(ctx, t); r != nil || err != nil {
 		return r, err
 	}
 	return t.play(ctx)
