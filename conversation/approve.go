@@ -33,13 +33,13 @@ func (c *Conversation) decide(ctx context.Context, calls []*llm.ToolCallPart, re
 		if _, ours := c.tools.Lookup(call.Name); !ours && c.external(call.Name) {
 			decision = Defer
 		} else if c.opts.Approve != nil && call.Malformed == "" {
-			if decision, err = c.opts.Approve(ctx, call); err != nil {
+			if decision, err = c.opts.Approve(ctx, clone(call)); err != nil {
 				return false, err
 			}
 		}
 		switch reason, deny := strings.CutPrefix(string(decision), denied); {
 		case deny:
-			result := llm.ToolError(call.ID, "the call was not allowed"+because(reason))
+			result := llm.ToolError(call.ID, "the call was not allowed"+because(strings.ToValidUTF8(reason, "\uFFFD")))
 			result.Name = call.Name
 			results[call.ID] = result
 		case decision == Defer:
@@ -107,8 +107,11 @@ func (p *pending) calls() []*llm.ToolCallPart {
 func (c *Conversation) Pending() []*llm.ToolCallPart {
 	var calls []*llm.ToolCallPart
 	for _, call := range c.committed().pending.calls() {
-		copied := *call
-		calls = append(calls, &copied)
+		calls = append(calls, clone(call))
 	}
 	return calls
+}
+
+func clone(call *llm.ToolCallPart) *llm.ToolCallPart {
+	return llm.Assistant(call).Clone().Content[0].(*llm.ToolCallPart)
 }

@@ -46,7 +46,7 @@ func New(model llm.Model, opts *Options) *Conversation {
 	if o.ID == "" {
 		o.ID = rand.Text()
 	}
-	o.System, o.Tools = slices.Clone(o.System), slices.Clone(o.Tools)
+	o.System, o.Tools = llm.System(o.System...).Clone().Content, slices.Clone(o.Tools)
 	if o.Request != nil {
 		o.Request = o.Request.Clone()
 	}
@@ -131,12 +131,7 @@ func (c *Conversation) committed() state {
 
 // lock waits for its turn, unless the context ends first.
 func (c *Conversation) lock(ctx context.Context) (unlock func(), err error) {
-	c.mu.Lock()
-	if c.busy == nil {
-		c.busy = make(chan struct{}, 1)
-	}
-	busy := c.busy
-	c.mu.Unlock()
+	busy := c.semaphore()
 	if err := ctx.Err(); err != nil {
 		return nil, stopped(ctx)
 	}
@@ -146,6 +141,26 @@ func (c *Conversation) lock(ctx context.Context) (unlock func(), err error) {
 	case <-ctx.Done():
 		return nil, stopped(ctx)
 	}
+}
+
+// tryLock takes its turn if it is free.
+func (c *Conversation) tryLock() (unlock func(), free bool) {
+	busy := c.semaphore()
+	select {
+	case busy <- struct{}{}:
+		return func() { <-busy }, true
+	default:
+		return nil, false
+	}
+}
+
+func (c *Conversation) semaphore() chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.busy == nil {
+		c.busy = make(chan struct{}, 1)
+	}
+	return c.busy
 }
 
 // ready says whether the conversation can take a turn.

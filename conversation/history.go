@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/parley-sdk/parley/llm"
@@ -56,49 +57,77 @@ func (c *Conversation) Abandon(ctx context.Context) error {
 }
 
 // Repair returns a history that a model accepts: calls without a result are answered, in words
-// that blame nobody, and results without a call are left out. Use it on what other programs
-// have stored. Messages are replaced, never changed.
+// that blame nobody, and results without a call are left out. An answer that holds results, as
+// [llm.Collect] makes of a [Conversation.Stream] over several steps, is taken apart. Use it on
+// that, and on what other programs have stored. Messages are replaced, never changed.
 func Repair(messages []llm.Message) []llm.Message {
 	var out []llm.Message
 	var open []*llm.ToolCallPart // of the message before
-	flush := func() {
-		if len(open) > 0 {
-			out = append(out, llm.Message{Role: llm.RoleUser, Content: interrupted(open)})
-			open = nil
+	for _, whole := range messages {
+		for _, m := range split(whole) {
+			var answers, rest []llm.Part
+			var calls []*llm.ToolCallPart
+			for _, p := range m.Content {
+				switch p := p.(type) {
+				case *llm.ToolResultPart:
+					if i := indexOf(open, p.CallID); i >= 0 && m.Role == llm.RoleUser {
+						answers = append(answers, p)
+						open = slices.Delete(open, i, i+1)
+					}
+				case *llm.ToolCallPart:
+					if m.Role == llm.RoleAssistant && p.ID != "" && p.Name != "" && indexOf(calls, p.ID) < 0 {
+						rest = append(rest, p)
+						calls = append(calls, p)
+					}
+				default:
+					rest = append(rest, p)
+				}
+			}
+			if len(open) > 0 && m.Role != llm.RoleSystem {
+				answers = append(answers, interrupted(open)...)
+				open = nil
+			}
+			if len(answers) > 0 && m.Role == llm.RoleAssistant {
+				out = append(out, llm.User(answers...))
+				answers = nil
+			}
+			if m.Content = append(answers, rest...); len(m.Content) > 0 || m.Role == llm.RoleAssistant {
+				out = append(out, m)
+			}
+			open = append(open, calls...)
 		}
 	}
-	for _, m := range messages {
-		if m.Role == llm.RoleSystem {
-			out = append(out, m)
-			continue
-		}
-		var answers, rest []llm.Part
-		for _, p := range m.Content {
-			result, ok := p.(*llm.ToolResultPart)
-			if !ok {
-				rest = append(rest, p)
-				continue
-			}
-			if i := slices.IndexFunc(open, func(c *llm.ToolCallPart) bool { return c.ID == result.CallID }); i >= 0 {
-				answers = append(answers, result)
-				open = slices.Delete(slices.Clone(open), i, i+1)
-			}
-		}
-		if m.Role == llm.RoleUser && (len(answers) > 0 || len(open) > 0) {
-			answers = append(answers, interrupted(open)...)
-			open = nil
-		}
-		flush() // where the assistant speaks again
-		if m.Content = append(answers, rest...); len(m.Content) == 0 && m.Role != llm.RoleAssistant {
-			continue
-		}
-		out = append(out, m)
-		if m.Role == llm.RoleAssistant {
-			open = (&llm.Response{Message: m}).ToolCalls()
-		}
+	if len(open) > 0 {
+		out = append(out, llm.User(interrupted(open)...))
 	}
-	flush()
 	return out
+}
+
+// split takes an answer apart at the results that it holds. Parts that are nil are left out.
+func split(m llm.Message) []llm.Message {
+	var out []llm.Message
+	for _, p := range m.Content {
+		if p == nil || reflect.ValueOf(p).IsNil() {
+			continue
+		}
+		role := m.Role
+		if _, ok := p.(*llm.ToolResultPart); ok && role == llm.RoleAssistant {
+			role = llm.RoleUser
+		}
+		if len(out) == 0 || out[len(out)-1].Role != role {
+			out = append(out, llm.Message{Role: role})
+		}
+		last := &out[len(out)-1]
+		last.Content = append(last.Content, p)
+	}
+	if out == nil {
+		return []llm.Message{{Role: m.Role}}
+	}
+	return out
+}
+
+func indexOf(calls []*llm.ToolCallPart, id string) int {
+	return slices.IndexFunc(calls, func(c *llm.ToolCallPart) bool { return c.ID == id })
 }
 
 // interrupted are results for calls of which nothing is known.
@@ -186,7 +215,7 @@ func (p *pending) with(given []*llm.ToolResultPart) (map[string]*llm.ToolResultP
 			return nil, invalid(fmt.Sprintf("results[%d]: nil", i))
 		}
 		calls := p.calls()
-		j := slices.IndexFunc(calls, func(c *llm.ToolCallPart) bool { return c.ID == result.CallID })
+		j := indexOf(calls, result.CallID)
 		if j < 0 || p.results[result.CallID] == nil && results[result.CallID] != nil {
 			return nil, invalid(fmt.Sprintf("results[%d]: it answers no call that waits for a result", i))
 		}

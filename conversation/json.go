@@ -22,7 +22,8 @@ func (c *Conversation) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON puts a conversation that was encoded into the place of what c holds, its id too;
 // model and options stay. Like a fork it is written as a whole at its next commit, which is an
-// [ErrConflict] where the store has the id already. It must not run beside a turn.
+// [ErrConflict] where the store has the id already. While a turn is at work it is an
+// [llm.ErrInvalidRequest].
 func (c *Conversation) UnmarshalJSON(b []byte) error {
 	var in stored
 	if err := json.Unmarshal(b, &in); err != nil {
@@ -33,15 +34,20 @@ func (c *Conversation) UnmarshalJSON(b []byte) error {
 	}
 	var s state
 	for i, r := range in.Records {
-		if err := s.apply(r); err != nil {
-			return unreadable(i, err.Error(), nil)
+		if err := s.load(r); err != nil {
+			return unreadable(i, "cannot be read", err)
 		}
 	}
-	if err := s.check(); err != nil {
-		return err
+	unlock, free := c.tryLock()
+	if !free {
+		return invalid("a turn is at work: load the conversation before or after it")
 	}
+	defer unlock()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.id, c.state, c.at, c.owed = in.ID, s, 0, s.records()
+	if in.ID != "" || c.id == "" {
+		c.id = in.ID
+	}
+	c.state, c.at, c.owed = s, 0, s.records()
 	return nil
 }

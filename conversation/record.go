@@ -48,25 +48,11 @@ func replay(records [][]byte) (state, error) {
 		if r.Version > version || r.Version < 1 {
 			return state{}, unreadable(i, fmt.Sprintf("format %d, and this program reads up to %d", r.Version, version), nil)
 		}
-		if err := s.apply(r); err != nil {
-			return state{}, unreadable(i, err.Error(), nil)
+		if err := s.load(r); err != nil {
+			return state{}, unreadable(i, "cannot be read", err)
 		}
 	}
-	return s, s.check()
-}
-
-// check says whether a state that was loaded is one that a conversation can have written.
-func (s *state) check() error {
-	err := sound(s.messages, true)
-	if p := s.pending; err == nil && p != nil {
-		if err = sound(p.messages, false); err == nil && len(p.calls()) == 0 {
-			err = invalid("a turn waits for no results")
-		}
-	}
-	if err != nil {
-		return &llm.Error{Code: llm.ErrInternal, Op: "conversation", Retryable: new(false), Message: "what is stored is no valid history", Err: err}
-	}
-	return nil
+	return s, nil
 }
 
 // sound says whether messages can be sent.
@@ -75,6 +61,20 @@ func sound(messages []llm.Message, closed bool) error {
 		return err
 	}
 	return paired(messages, closed)
+}
+
+// load adds a record of which it is not known who wrote it.
+func (s *state) load(r record) error {
+	if err := sound(r.Messages, r.Type != pendingRecord); err != nil {
+		return err
+	}
+	if err := s.apply(r); err != nil {
+		return err
+	}
+	if s.pending != nil && len(s.pending.calls()) == 0 {
+		return invalid("a turn waits for results, and no call of it has none")
+	}
+	return nil
 }
 
 // apply adds one record.
@@ -94,7 +94,7 @@ func (s *state) apply(r record) error {
 	case dropRecord:
 		s.pending = nil
 	default:
-		return fmt.Errorf("a record of type %q", r.Type)
+		return invalid(fmt.Sprintf("a record of type %q", r.Type))
 	}
 	return nil
 }

@@ -55,8 +55,9 @@ func (c *Conversation) send(ctx context.Context, s sink, start func(context.Cont
 	}
 	defer unlock()
 	ctx, t, end := c.begin(ctx, s)
+	err = &llm.Error{Code: llm.ErrInternal, Op: "conversation", Message: "the turn panicked"} // unless it returns
 	defer func() { end(r, err) }()
-	if r, err = start(ctx, t); r != nil || err != nil {
+	if r, err := start(ctx, t); r != nil || err != nil {
 		return r, err
 	}
 	return t.play(ctx)
@@ -92,6 +93,9 @@ func (c *Conversation) ask(parts []llm.Part) func(context.Context, *turn) (*llm.
 		if err := (&llm.Request{Messages: []llm.Message{question}}).Validate(); err != nil {
 			return nil, err
 		}
+		if err := paired([]llm.Message{question}, true); err != nil {
+			return nil, err
+		}
 		t.messages = append(t.messages, question)
 		return nil, nil
 	}
@@ -109,6 +113,9 @@ func (c *Conversation) resume(given []*llm.ToolResultPart) func(context.Context,
 			return nil, err
 		}
 		t.messages, t.usage, t.steps = p.messages[:len(p.messages):len(p.messages)], p.usage, p.steps
+		if err := t.maxed(); err != nil {
+			return t.failed(nil, err)
+		}
 		last := p.messages[len(p.messages)-1]
 		r := &llm.Response{Message: last.Clone(), StopReason: llm.StopToolUse, Usage: p.usage}
 		waits, err := t.call(ctx, r.ToolCalls(), results)
@@ -118,6 +125,9 @@ func (c *Conversation) resume(given []*llm.ToolResultPart) func(context.Context,
 		if waits {
 			return t.deferred(ctx, r, results)
 		}
+		if err := t.sink.used(t.usage); err != nil {
+			return t.failed(nil, err)
+		}
 		return nil, nil
 	}
 }
@@ -125,7 +135,7 @@ func (c *Conversation) resume(given []*llm.ToolResultPart) func(context.Context,
 // silent is the sink of Send.
 type silent struct{}
 
-func (silent) ask(ctx context.Context, m llm.Model, req *llm.Request) (*llm.Response, bool, error) {
+func (silent) ask(ctx context.Context, m llm.Model, req *llm.Request, _ llm.Usage) (*llm.Response, bool, error) {
 	r, err := m.Generate(ctx, req)
 	if err == nil && r == nil {
 		err = &llm.Error{Code: llm.ErrIncomplete, Op: "conversation", Message: "the model returned nothing"}
@@ -137,10 +147,9 @@ func (silent) result(*llm.ToolResultPart) error { return nil }
 
 // loud is the sink of Stream. It passes events on, in one row of indices.
 type loud struct {
-	yield  func(llm.Event, error) bool
-	left   bool
-	parts  int       // that steps before this one have started
-	before llm.Usage // of the steps before this one
+	yield func(llm.Event, error) bool
+	left  bool
+	parts int // that steps before this one have started
 }
 
 func (s *loud) emit(ev llm.Event) error {
@@ -151,10 +160,14 @@ func (s *loud) emit(ev llm.Event) error {
 	return nil
 }
 
-func (s *loud) ask(ctx context.Context, m llm.Model, req *llm.Request) (*llm.Response, bool, error) {
+func (s *loud) ask(ctx context.Context, m llm.Model, req *llm.Request, before llm.Usage) (*llm.Response, bool, error) {
 	var acc llm.Accumulator
-	begun, finished := false, false
+	arrived, begun, finished := false, false, false
 	for ev, err := range acc.Tee(m.Stream(ctx, req)) {
+		if err != nil && !arrived {
+			return nil, false, err
+		}
+		arrived = true
 		if err != nil {
 			s.parts += len(acc.Response().Message.Content)
 			return acc.Response(), begun, err
@@ -163,7 +176,7 @@ func (s *loud) ask(ctx context.Context, m llm.Model, req *llm.Request) (*llm.Res
 		case *llm.Finish:
 			finished = true
 		case *llm.UsageUpdate:
-			err = s.emit(&llm.UsageUpdate{Usage: s.before.Add(ev.Usage)})
+			err = s.emit(&llm.UsageUpdate{Usage: before.Add(ev.Usage)})
 		default:
 			begun = true
 			err = s.emit(moved(ev, s.parts))
@@ -180,10 +193,7 @@ func (s *loud) ask(ctx context.Context, m llm.Model, req *llm.Request) (*llm.Res
 	return r, begun, nil
 }
 
-func (s *loud) used(u llm.Usage) error {
-	s.before = u
-	return s.emit(&llm.UsageUpdate{Usage: u})
-}
+func (s *loud) used(u llm.Usage) error { return s.emit(&llm.UsageUpdate{Usage: u}) }
 
 func (s *loud) result(r *llm.ToolResultPart) error {
 	i := s.parts

@@ -98,6 +98,7 @@ func (s *summaries) trim(ctx context.Context, v *View) error {
 	case v.Overflow:
 		v.warn(fmt.Sprintf("messages[0:%d]", at), fmt.Sprintf("these messages are not sent, and a summary of them could not be had (%s)", llm.CodeOf(err)))
 	default:
+		whole.Usage = v.Usage
 		*v = whole
 		v.warn("messages", fmt.Sprintf("a summary could not be had (%s), so all is sent", llm.CodeOf(err)))
 	}
@@ -168,7 +169,7 @@ func (s *summaries) ask(ctx context.Context, v *View, before string, messages []
 	if err != nil {
 		return "", err
 	}
-	if refused(r) || strings.TrimSpace(r.Text()) == "" {
+	if r == nil || refused(r) || strings.TrimSpace(r.Text()) == "" {
 		return "", llm.ErrMalformedOutput
 	}
 	return strings.TrimSpace(r.Text()), nil

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"go.opentelemetry.io/otel/codes"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
@@ -17,6 +18,26 @@ import (
 	"github.com/parley-sdk/parley/llm/tool"
 	"github.com/parley-sdk/parley/middleware/tracing"
 )
+
+// A turn that ends in a panic is no success in its trace.
+func TestTraceOfPanic(t *testing.T) {
+	exporter := tracetest.NewInMemoryExporter()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(exporter))
+	m := llm.Wrap(script(fake.Text("Yes.")), tracing.New(&tracing.Options{TracerProvider: provider}))
+	c := conversation.New(m, &conversation.Options{OnStep: func(context.Context, int, *llm.Response) { panic("step") }})
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = c.Send(t.Context(), llm.Text("?"))
+	}()
+	for _, s := range exporter.GetSpans() {
+		if s.Name == "invoke_agent" && s.Status.Code != codes.Error {
+			t.Errorf("%s is %v", s.Name, s.Status.Code)
+		}
+	}
+	if n := len(exporter.GetSpans()); n != 2 {
+		t.Errorf("%d spans", n)
+	}
+}
 
 // A turn is a span, with a span below it for each call of the model and of a tool.
 func TestTrace(t *testing.T) {

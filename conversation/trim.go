@@ -3,6 +3,7 @@ package conversation
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/parley-sdk/parley/llm"
 )
@@ -83,9 +84,9 @@ func (v *View) fit(ctx context.Context, limit int) (float64, error) {
 // keepTokens cuts turns until the estimate is that much smaller.
 func (v *View) keepTokens(limit int, fits float64) {
 	estimate := EstimateTokens(v.Request, v.Messages...)
-	excess := int(float64(estimate) * (1 - fits))
-	block := max(int(float64(estimate)*fits)/4, 1)
-	excess = (excess + block - 1) / block * block // what is cut stays the same while this does
+	size := int(math.Round(float64(estimate) * fits)) // rounded, or it differs by one from turn to turn
+	block := max(size/4, 1)
+	excess := (estimate - size + block - 1) / block * block // what is cut stays the same while this does
 	starts := v.turns()
 	dropped, turns, at := 0, 0, 0
 	for _, start := range starts[1:] {
@@ -101,12 +102,12 @@ func (v *View) keepTokens(limit int, fits float64) {
 	}
 }
 
-// turns are the indices at which turns begin, that at hand last: at questions of the user. The
-// first is 0, whatever stands there.
+// turns are the indices at which turns begin, that at hand last: at questions of the user, so
+// that one without a question counts to the turn before. The first is 0, whatever stands there.
 func (v *View) turns() []int {
 	starts := []int{0}
-	for i := 1; i < len(v.Messages); i++ {
-		if i == v.Turn || i < v.Turn && isQuestion(v.Messages[i]) {
+	for i := 1; i < len(v.Messages) && i <= v.Turn; i++ {
+		if isQuestion(v.Messages[i]) {
 			starts = append(starts, i)
 		}
 	}

@@ -28,8 +28,9 @@ type turn struct {
 
 // sink is where a turn goes while it is at work: nowhere for Send, to the loop for Stream.
 type sink interface {
-	// ask asks the model. With an error the response is nil or partial, as of [llm.Collect].
-	ask(ctx context.Context, m llm.Model, req *llm.Request) (r *llm.Response, begun bool, err error)
+	// ask asks the model, after steps that used as much as is said. With an error the response
+	// is nil or partial, as of [llm.Collect].
+	ask(ctx context.Context, m llm.Model, req *llm.Request, before llm.Usage) (r *llm.Response, begun bool, err error)
 	// used tells the usage of all steps so far, when another begins.
 	used(llm.Usage) error
 	// result shows the result of a call.
@@ -78,23 +79,22 @@ func (c *Conversation) begin(ctx context.Context, s sink) (context.Context, *tur
 // step's response, with the usage of all.
 func (t *turn) play(ctx context.Context) (*llm.Response, error) {
 	for {
-		if t.steps == t.c.opts.MaxSteps {
-			return t.failed(nil, &llm.Error{Code: llm.ErrIncomplete, Op: "conversation", Retryable: new(false),
-				Message: fmt.Sprintf("the turn is not done after %d steps (conversation.Options.MaxSteps)", t.steps)})
-		}
 		r, err := t.step(ctx)
 		if err != nil {
 			return t.failed(r, err)
 		}
 		calls := r.ToolCalls()
 		switch {
-		case r.StopReason == llm.StopPause:
-		case len(calls) == 0 || refused(r):
+		case len(calls) == 0 && r.StopReason != llm.StopPause || refused(r):
 			return t.answered(ctx, r)
 		case r.StopReason == llm.StopMaxTokens || r.StopReason == llm.StopContextWindow:
 			return t.failed(r, &llm.Error{Code: llm.ErrIncomplete, Op: "conversation", Retryable: new(false),
 				Message: "the answer was cut short within its tool calls: raise max_tokens, or ask for less"})
-		default:
+		}
+		if err := t.maxed(); err != nil { // before tools run for nobody
+			return t.failed(r, err)
+		}
+		if len(calls) > 0 {
 			results := make(map[string]*llm.ToolResultPart)
 			if waits, err := t.call(ctx, calls, results); err != nil {
 				return t.failed(r, err)
@@ -108,6 +108,15 @@ func (t *turn) play(ctx context.Context) (*llm.Response, error) {
 	}
 }
 
+// maxed is the error of a turn that may not ask the model again.
+func (t *turn) maxed() error {
+	if t.steps < t.c.opts.MaxSteps {
+		return nil
+	}
+	return &llm.Error{Code: llm.ErrIncomplete, Op: "conversation", Retryable: new(false),
+		Message: fmt.Sprintf("the turn is not done after %d steps (conversation.Options.MaxSteps)", t.steps)}
+}
+
 // step asks the model once. A request that is too long is reduced and sent again, once.
 func (t *turn) step(ctx context.Context) (*llm.Response, error) {
 	t.steps++
@@ -116,7 +125,7 @@ func (t *turn) step(ctx context.Context) (*llm.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		r, begun, err := t.sink.ask(ctx, t.c.model, req)
+		r, begun, err := t.sink.ask(ctx, t.c.model, req, t.usage)
 		if r != nil {
 			t.usage = t.usage.Add(r.Usage)
 			t.warnings = append(t.warnings, r.Warnings...)
@@ -125,7 +134,7 @@ func (t *turn) step(ctx context.Context) (*llm.Response, error) {
 			if err = wellFormed(r); err == nil {
 				t.messages = append(t.messages, r.Message.Clone())
 				if t.c.opts.OnStep != nil {
-					t.c.opts.OnStep(ctx, t.steps, r)
+					t.c.opts.OnStep(ctx, t.steps, r.Clone())
 				}
 			}
 			return r, err
@@ -166,6 +175,7 @@ func (t *turn) request(ctx context.Context, overflow bool) (*llm.Request, error)
 	}
 	req.Messages = view.Messages
 	if o.Prepare != nil {
+		req = req.Clone() // what it changes is not the history
 		if err := o.Prepare(ctx, t.steps, req); err != nil {
 			return nil, err
 		}

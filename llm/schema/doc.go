@@ -14,8 +14,9 @@
 // and beyond that:
 //
 //   - []byte is a base64 string;
-//   - [time.Time] and types that implement [encoding.TextUnmarshaler] are strings;
+//   - [time.Time] is a string, [json.Number] a number, [big.Int] an integer;
 //   - [json.RawMessage] and other types that implement [json.Unmarshaler] are anything;
+//   - types that implement [encoding.TextUnmarshaler] alone are strings;
 //   - [time.Duration] is an integer, nanoseconds: use a string or seconds of your own;
 //   - a struct type that contains itself stands under $defs.
 //
@@ -35,7 +36,7 @@
 // The text of jsonschema is the description. The others are the schema's keywords: enum (with
 // commas between the values), minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf,
 // minLength, maxLength, pattern, format, minItems, maxItems, uniqueItems and default. On a
-// slice all but those about items apply to what it holds. Format is a hint to the model and is
+// slice all but default and those about items apply to what it holds. Format is a hint to the model and is
 // not checked.
 //
 // # Errors

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"math/big"
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/jsonschema-go/jsonschema"
 )
@@ -85,11 +88,20 @@ func (k *known) visit(t reflect.Type, path []reflect.Type) error {
 	}
 	k.seen[t] = true
 	switch p := reflect.PointerTo(t); {
-	case p.Implements(textUnmarshaler):
+	case t == reflect.TypeFor[time.Time]():
 		k.schemas[t] = &jsonschema.Schema{Type: "string"}
 		return nil
-	case p.Implements(jsonUnmarshaler):
+	case t == reflect.TypeFor[json.Number]():
+		k.schemas[t] = &jsonschema.Schema{Type: "number"}
+		return nil
+	case t == reflect.TypeFor[big.Int]():
+		k.schemas[t] = &jsonschema.Schema{Type: "integer"}
+		return nil
+	case p.Implements(jsonUnmarshaler): // before the other, as encoding/json has it
 		k.schemas[t] = &jsonschema.Schema{}
+		return nil
+	case p.Implements(textUnmarshaler):
+		k.schemas[t] = &jsonschema.Schema{Type: "string"}
 		return nil
 	case t.Kind() == reflect.Slice && t.Elem().Kind() == reflect.Uint8:
 		k.schemas[t] = &jsonschema.Schema{Types: []string{"null", "string"}, ContentEncoding: "base64"}
@@ -130,10 +142,8 @@ func (k *known) recurs(t reflect.Type) {
 	if i := strings.IndexByte(name, '['); i >= 0 { // of a generic type
 		name = name[:i]
 	}
-	for _, taken := range k.names {
-		if taken == name {
-			name += "_"
-		}
+	for taken := slices.Collect(maps.Values(k.names)); slices.Contains(taken, name); {
+		name += "_"
 	}
 	k.names[t] = name
 	k.recursive = append(k.recursive, t)

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/parley-sdk/parley/internal/rawjson"
 )
 
 // Schema is a JSON Schema. It is immutable and safe for concurrent use; the zero Schema lets
@@ -19,23 +22,36 @@ type Schema struct {
 
 // Parse returns the schema of a text. A text that is no JSON object or boolean is an error,
 // and so is a schema whose check would not come to an end: a reference that leads back to
-// itself, more than 100 levels, or more than 10,000 subschemas for one value. One with
-// keywords or references that cannot be followed here, such as those to other documents, is
-// not an error, but see [Schema.Checks].
+// itself, more than 100 levels, or more than 1,000 subschemas for one value. One with
+// keywords or references that cannot be followed here, such as those to other documents or to
+// anchors, is not an error, but see [Schema.Checks].
 func Parse(text json.RawMessage) (*Schema, error) {
 	text = bytes.TrimSpace(text)
 	if !json.Valid(text) || !strings.ContainsRune("{tf", rune(text[0])) {
 		return nil, errors.New("a schema is a JSON object, or true or false")
 	}
-	if why := newWork(text).why(); why != "" {
-		return nil, errors.New(why)
+	if rawjson.Depth(text) > maxDepth {
+		return nil, errors.New("deeper than 100 levels")
 	}
 	s := &Schema{text: bytes.Clone(text)}
 	var parsed jsonschema.Schema
-	if err := json.Unmarshal(text, &parsed); err == nil {
-		if s.resolved, err = parsed.Resolve(nil); err != nil {
-			s.resolved = nil
-		}
+	if json.Unmarshal(text, &parsed) != nil {
+		return s, nil
+	}
+	// As the library understands it: of a name that occurs twice, or in other letters.
+	understood, err := json.Marshal(&parsed)
+	if err != nil {
+		return s, nil
+	}
+	w := newWork(understood)
+	if why := w.walk(w.root); why != "" {
+		return nil, errors.New(why)
+	}
+	if w.lost {
+		return s, nil
+	}
+	if s.resolved, err = parsed.Resolve(nil); err != nil {
+		s.resolved = nil
 	}
 	return s, nil
 }
@@ -52,11 +68,15 @@ func (s *Schema) JSON() json.RawMessage {
 func (s *Schema) Checks() bool { return s.resolved != nil }
 
 // Validate says whether a JSON text satisfies the schema: nil, or an [*Error] about the first
-// fault that was found. Numbers are compared as float64.
+// fault that was found. Numbers are compared as float64. A name that occurs twice in an object
+// is a fault, since programs differ in what they make of it.
 func (s *Schema) Validate(text json.RawMessage) error {
 	var v any
 	if err := json.Unmarshal(text, &v); err != nil {
 		return &Error{Keyword: "json", Detail: "not valid JSON: " + err.Error()}
+	}
+	if path, twice := repeated(bytes.TrimSpace(text), ""); twice {
+		return &Error{Keyword: "uniqueNames", Detail: path + ": the name occurs twice in its object"}
 	}
 	if s.resolved == nil {
 		return nil
@@ -67,17 +87,44 @@ func (s *Schema) Validate(text json.RawMessage) error {
 	return nil
 }
 
+// repeated finds a name that occurs twice in an object, as a JSON pointer. A check sees the
+// last of them, and encoding/json reads all into one struct.
+func repeated(v []byte, path string) (at string, twice bool) {
+	names := make(map[string]bool)
+	for name, member := range rawjson.Fields(v) {
+		at := path + "/" + string(name)
+		if names[string(name)] {
+			return at, true
+		}
+		names[string(name)] = true
+		if at, twice := repeated(member, at); twice {
+			return at, true
+		}
+	}
+	i := 0
+	for item := range rawjson.Items(v) {
+		if at, twice := repeated(item, path+"/"+strconv.Itoa(i)); twice {
+			return at, true
+		}
+		i++
+	}
+	return "", false
+}
+
 // Error says where and how a value does not satisfy a schema.
 type Error struct {
 	Path    string // in the schema, as a JSON pointer: "/properties/city"; "" is the whole
-	Keyword string // of the schema: "required"; "json" where the text is no JSON
+	Keyword string // of the schema: "required"; "json" where the text is no JSON, "uniqueNames" where a name occurs twice
 	Detail  string // all about it, which quotes values
 }
 
 // Error quotes no value.
 func (e *Error) Error() string {
-	if e.Keyword == "json" {
+	switch e.Keyword {
+	case "json":
 		return "not valid JSON"
+	case "uniqueNames":
+		return "a name occurs twice in an object"
 	}
 	if e.Path == "" {
 		return fmt.Sprintf("the value does not satisfy %s of its schema", e.Keyword)

@@ -12,11 +12,11 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// keywords read the tags of a field into its schema. Those about arrays go to the schema of
-// the field, all others to that of what a slice holds.
+// keywords read the tags of a field into its schema. Those about the whole of a slice go to the
+// schema of the field, all others to that of what it holds.
 var keywords = []struct {
 	tag     string
-	ofArray bool
+	ofWhole bool
 	read    func(s *jsonschema.Schema, text string) error
 }{
 	{"minItems", true, func(s *jsonschema.Schema, v string) error { return whole(&s.MinItems, v) }},
@@ -35,7 +35,7 @@ var keywords = []struct {
 	{"pattern", false, func(s *jsonschema.Schema, v string) error { s.Pattern = v; _, err := regexp.Compile(v); return err }},
 	{"format", false, func(s *jsonschema.Schema, v string) error { s.Format = v; return nil }},
 	{"enum", false, enum},
-	{"default", false, func(s *jsonschema.Schema, v string) error {
+	{"default", true, func(s *jsonschema.Schema, v string) error {
 		value, err := literal(s, v)
 		if err == nil {
 			s.Default, err = json.Marshal(value)
@@ -70,7 +70,7 @@ func decorate(t reflect.Type, s *jsonschema.Schema) error {
 				continue
 			}
 			about := p
-			if !k.ofArray && p.Items != nil {
+			if !k.ofWhole && p.Items != nil {
 				about = p.Items
 			}
 			if err := k.read(about, text); err != nil {
@@ -117,7 +117,7 @@ func number(to **float64, text string) error {
 }
 
 func whole(to **int, text string) error {
-	v, err := strconv.Atoi(text)
-	*to = &v
+	v, err := strconv.ParseUint(text, 10, 31)
+	*to = new(int(v))
 	return err
 }

@@ -1,9 +1,9 @@
 package schema
 
 import (
-	"bytes"
 	"encoding/json"
 	"iter"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -13,7 +13,7 @@ import (
 // Bounds of a schema that values are held to.
 const (
 	maxDepth = 100
-	maxWork  = 10_000 // subschemas that are held against one value
+	maxWork  = 1000 // subschemas that are held against one value
 )
 
 // work counts the subschemas that are held against one and the same value. A reference that
@@ -21,17 +21,11 @@ const (
 type work struct {
 	root []byte
 	done map[*byte]int // by where they begin; 0 is at work
+	lost bool          // a reference leads where it cannot be followed
 }
 
 func newWork(schema []byte) *work {
-	return &work{root: bytes.TrimSpace(schema), done: make(map[*byte]int)}
-}
-
-func (w *work) why() string {
-	if rawjson.Depth(w.root) > maxDepth {
-		return "deeper than 100 levels"
-	}
-	return w.walk(w.root)
+	return &work{root: schema, done: make(map[*byte]int)}
 }
 
 // walk looks at all schemas within a value, whatever keyword they stand under.
@@ -39,7 +33,10 @@ func (w *work) walk(v []byte) string {
 	if why := w.cost(v); why != "" {
 		return why
 	}
-	for _, member := range rawjson.Fields(v) {
+	for key, member := range rawjson.Fields(v) {
+		if string(key) == "$id" && member[0] == '"' && &v[0] != &w.root[0] {
+			w.lost = true // a document within the document, in which pointers start anew
+		}
 		if why := w.walk(member); why != "" {
 			return why
 		}
@@ -73,7 +70,7 @@ func (w *work) cost(v []byte) string {
 			total += w.done[&sub[0]]
 		}
 		if total > maxWork {
-			return "too involved: more than 10,000 subschemas are held against one value"
+			return "too involved: more than 1,000 subschemas are held against one value"
 		}
 	}
 	w.done[&v[0]] = total
@@ -111,11 +108,13 @@ func (w *work) inPlace(v []byte) iter.Seq[[]byte] {
 	}
 }
 
-// target is the schema that a reference within the document leads to; nil for others,
-// which the library does not resolve.
+// target is the schema that a pointer within the document leads to. Other references, such as
+// to anchors and names, are lost; and so are pointers that lead nowhere.
 func (w *work) target(ref string) []byte {
 	path, ok := strings.CutPrefix(ref, "#")
-	if !ok {
+	path, err := url.PathUnescape(path)
+	if !ok || err != nil || path != "" && path[0] != '/' {
+		w.lost = true
 		return nil
 	}
 	v := w.root
@@ -125,6 +124,7 @@ func (w *work) target(ref string) []byte {
 		}
 		v = member(v, strings.NewReplacer("~1", "/", "~0", "~").Replace(step))
 	}
+	w.lost = w.lost || v == nil
 	return v
 }
 

@@ -1,5 +1,7 @@
 package structured
 
+import "strings"
+
 // growing is a JSON text of which more and more arrives.
 type growing struct {
 	text []byte
@@ -87,13 +89,23 @@ func stringEnd(text []byte, i int) (end int, closed bool) {
 			if i+1 < len(text) && text[i+1] == 'u' {
 				size = 6
 			}
-			if i+size > len(text) {
+			if i+size > len(text) || size == 6 && halfPair(text[i:]) {
 				return i, false
 			}
 			i += size - 1
 		}
 	}
 	return len(text), false
+}
+
+// halfPair says whether a text that starts with the escape of a high surrogate ends before that
+// of the low one, which may still come.
+func halfPair(text []byte) bool {
+	if c := text[2] | 0x20; c != 'd' || !strings.ContainsRune("89abAB", rune(text[3])) {
+		return false
+	}
+	rest := text[6:]
+	return len(rest) < 6 && strings.HasPrefix(`\u`, string(rest[:min(2, len(rest))]))
 }
 
 // afterColon says whether the last thing in a text is the colon between a name and its value.

@@ -24,12 +24,12 @@ type envelope[T any] struct {
 	Value T `json:"value"`
 }
 
-func newQuestion[T any](req *llm.Request, opts *Options) (*question[T], error) {
+func newQuestion[T any](m llm.Model, req *llm.Request, opts *Options) (*question[T], error) {
 	invalid := func(message string) (*question[T], error) {
 		return nil, &llm.Error{Code: llm.ErrInvalidRequest, Op: "structured", Message: message}
 	}
-	if req == nil {
-		return invalid("the request is nil")
+	if m == nil || req == nil {
+		return invalid("the model or the request is nil")
 	}
 	q := &question[T]{repairs: 1}
 	if opts != nil && opts.Repairs != 0 {
@@ -76,7 +76,10 @@ func (q *question[T]) answer(ctx context.Context, ask func(context.Context, *llm
 	var none T
 	var usage llm.Usage
 	for ; ; q.repairs-- {
-		r, err := ask(ctx, q.req)
+		r, failed := ask(ctx, q.req)
+		if r == nil && failed == nil {
+			failed = &llm.Error{Code: llm.ErrIncomplete, Op: "structured", Message: "the model returned nothing"}
+		}
 		if r != nil {
 			usage = usage.Add(r.Usage)
 			whole := *r
@@ -84,8 +87,8 @@ func (q *question[T]) answer(ctx context.Context, ask func(context.Context, *llm
 			r = &whole
 		}
 		// A backend may hold the answer to the schema as well, and then returns it beside the error.
-		if err != nil && (r == nil || r.Text() == "" || llm.CodeOf(err) != llm.ErrMalformedOutput) {
-			return none, r, err
+		if failed != nil && (r == nil || r.Text() == "" || llm.CodeOf(failed) != llm.ErrMalformedOutput) {
+			return none, r, failed
 		}
 		if err := noDocument(r); err != nil {
 			return none, r, err
@@ -94,8 +97,11 @@ func (q *question[T]) answer(ctx context.Context, ask func(context.Context, *llm
 		wrong := q.schema.Validate(document)
 		if wrong == nil {
 			value, err := q.decode(document)
-			if err == nil {
+			switch {
+			case err == nil && failed == nil:
 				return value, r, nil
+			case err == nil: // what the backend found, or a stream that broke, is not seen here
+				return none, r, failed
 			}
 			wrong = &schema.Error{Keyword: "type", Detail: err.Error()}
 		}

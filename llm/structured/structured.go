@@ -26,7 +26,7 @@ func Generate[T any](ctx context.Context, m llm.Model, req *llm.Request) (T, *ll
 
 // GenerateWith is [Generate] with options.
 func GenerateWith[T any](ctx context.Context, m llm.Model, req *llm.Request, opts *Options) (T, *llm.Response, error) {
-	q, err := newQuestion[T](req, opts)
+	q, err := newQuestion[T](m, req, opts)
 	if err != nil {
 		var none T
 		return none, nil, err
@@ -56,7 +56,7 @@ func StreamWith[T any](ctx context.Context, m llm.Model, req *llm.Request, opts 
 			yield(Update[T]{}, llm.ErrStreamReused)
 			return
 		}
-		q, err := newQuestion[T](req, opts)
+		q, err := newQuestion[T](m, req, opts)
 		if err != nil {
 			yield(Update[T]{}, err)
 			return

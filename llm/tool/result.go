@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/parley-sdk/parley/llm"
 )
@@ -23,13 +24,23 @@ func parts(out any) ([]llm.Part, error) {
 		if out == "" {
 			return nil, nil
 		}
-		return []llm.Part{llm.Text(out)}, nil
+		return []llm.Part{llm.Text(strings.ToValidUTF8(out, "\uFFFD"))}, nil
 	}
 	text, err := json.Marshal(out)
 	if err != nil {
 		return nil, fmt.Errorf("the result does not encode as JSON: %w", err)
 	}
 	return []llm.Part{llm.Text(string(text))}, nil
+}
+
+// sendable says whether content can stand in a result: a history that holds any other can be
+// neither sent nor stored.
+func sendable(content []llm.Part) error {
+	result := llm.ToolResult("id", content...)
+	if err := (&llm.Request{Messages: []llm.Message{llm.User(result)}}).Validate(); err != nil {
+		return &Error{Message: "the tool returned what no result can hold", Err: err}
+	}
+	return nil
 }
 
 // isNil says whether a part is no part, by mistake of a tool.

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/parley-sdk/parley/llm"
@@ -60,6 +61,9 @@ func (s *Set) Run(ctx context.Context, opts *Options, calls ...*llm.ToolCallPart
 		go func() {
 			permits := make(chan struct{}, o.Concurrency)
 			for i, call := range calls {
+				if call == nil {
+					call = new(llm.ToolCallPart) // of a tool that there is not
+				}
 				permits <- struct{}{} // here, so that calls begin in their order
 				go func() {
 					defer close(runs[i].done)
@@ -89,8 +93,11 @@ type outcome struct {
 // end makes the result.
 func (r *outcome) end(o *Options, call *llm.ToolCallPart, content []llm.Part, err error) {
 	r.result, r.err = &llm.ToolResultPart{CallID: call.ID, Name: call.Name, Content: content}, nil
+	if err == nil {
+		err = sendable(content)
+	}
 	if err != nil {
-		r.result = llm.ToolError(call.ID, o.told(err))
+		r.result = llm.ToolError(call.ID, strings.ToValidUTF8(o.told(err), "\uFFFD"))
 		r.result.Name = call.Name
 		r.err = fmt.Errorf("tool %q: %w", call.Name, err)
 	}
@@ -108,12 +115,14 @@ func (s *Set) call(ctx context.Context, o *Options, call *llm.ToolCallPart) (con
 		return nil, context.Cause(ctx)
 	}
 	if o.Around != nil {
-		around, end := o.Around(ctx, t.Spec(), call)
+		copied := *call
+		around, end := o.Around(ctx, t.Spec(), &copied)
 		ctx = around
 		if end != nil {
 			defer func() { end(content, err) }()
 		}
 	}
+	err = &PanicError{} // what end is told where the tool ends its goroutine
 	input := call.Input
 	if len(input) == 0 {
 		input = []byte("{}")
