@@ -59,10 +59,11 @@
 //
 // # State
 //
-// What a layer remembers belongs to the call that made it, and is shared by all models that it
-// wraps. Breakers and limiters keep their books by provider and model, unless told otherwise;
-// a retry budget and a ledger are one for all. So two models that are to have nothing in common,
-// such as those of a fallback, get a Standard each: write a function that returns one.
+// What a layer remembers belongs to the constructor call that made it. Where one value of
+// Standard wraps two models, they share its retry budget and its ledger. Its breaker and its
+// limiter keep their books by provider and model, unless told otherwise: apart for two models,
+// but one for the same model in two regions. Models that are to have nothing in common, such as
+// those of a fallback, get a Standard each: write a function that returns a new one.
 //
 // # Writing your own
 //

@@ -4,8 +4,8 @@
 //
 //	go run ./examples/outage -o outage.svg
 //
-// The eight minutes of the story are played in ten seconds. The test of this example plays
-// them in virtual time, in none; docs/outage.svg is from there.
+// The eight minutes of the story take ten seconds for each application. The test of this example
+// plays them in virtual time, in no time; docs/outage.svg is from there.
 package main
 
 import (

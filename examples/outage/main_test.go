@@ -68,6 +68,14 @@ func TestStory(t *testing.T) {
 	within("tenths of them that are refused", 10*(b.attempts-b.answers)/b.attempts, 8, 8)
 	within("attempts at half the quota with Standard", s.attempts, 440, 520)
 	within("answers at half the quota with Standard", s.answers, 260, 300)
+	within("failures once the provider is healthy again with retries only", bare.total(242, length).failures, 0, 0)
+	last := 0 // second in which a call fails
+	for i, s := range standard.samples {
+		if s.failures > 0 {
+			last = i
+		}
+	}
+	within("seconds until nothing fails any more with Standard", last-240, 70, 95)
 	b, s = bare.total(0, length), standard.total(0, length)
 	within("seconds until a failure with retries only", int(b.waited.Seconds())/b.failures, 13, 14)
 	within("milliseconds until a failure with Standard", int(s.waited.Milliseconds())/s.failures, 0, 600)

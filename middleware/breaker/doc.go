@@ -50,6 +50,12 @@
 // more than one where a single answer proves little, as with many hosts behind an address. A
 // probe that streams a long answer keeps other calls out until it has ended.
 //
+// # Health checks
+//
+// [States] tells of the circuits of one chain of wrappers. A fallback unwraps to its first model,
+// so ask each of its models. A key that is not there has had no call, or was dropped while it
+// was closed: it is not unhealthy.
+//
 // # Keys
 //
 // The state belongs to the call of [New]. The models that its middleware wraps share it, and

@@ -9,14 +9,16 @@
 //
 // # When another model is asked
 //
-// The code of an error decides, see [Eligible] and [Options.On]; whether the error is
-// retryable does not, since retries that are exhausted mark their error as not retryable.
+// The code of an error decides, see [Eligible] and [Options.On]: by default where a model is
+// limited, down, too slow, broken (ErrInternal), cut off (ErrIncomplete), or cannot do what is
+// asked. Whether the error is retryable does not count, since retries that are exhausted mark
+// their error as not retryable.
 // An error that is not eligible ends the call: an invalid request is invalid elsewhere
 // too, and a budget that is spent should not be spent again. A caller who gave up wants no
 // other answer: once the context of the call is done, no further model is asked.
 //
 // A limit of time that covers the whole chain is used up by the first model that hangs.
-// Give each model a timeout of its own, shorter than the caller's.
+// Give each model a timeout of its own, shorter than the caller's divided by the models.
 //
 // # Streams
 //
@@ -49,10 +51,13 @@
 // Give each model its own layers, and put around the fallback only what belongs to the
 // whole call, such as a cache, a total timeout and the trace:
 //
-//	model := fallback.New(llm.Wrap(a, stack), llm.Wrap(b, stack))
+//	model := fallback.New(llm.Wrap(a, newStack()), llm.Wrap(b, newStack()))
+//	model = llm.Wrap(model, tracing.New(nil), timeout.New(&timeout.Options{Total: 2 * time.Minute}))
 //
-// Retries of a model then end before the next is asked, its breaker and its limits are its
-// own (an open breaker and a full limiter are [llm.ErrRejected], and move on at once), and
+// Here newStack is a function that returns a new middleware.Standard each time, with its Tracing
+// Off and a Total of less than half as much. One value around both models would be one retry
+// budget for both. Retries of a model end before the next is asked, its breaker and its limits
+// are its own (an open breaker and a full limiter are [llm.ErrRejected], and move on at once), and
 // a usage layer inside books each attempt to the model that made it: rejected answers and
 // failures cost too, and the usage of the response is only that of the model that served.
 // Layers around the fallback see one model, whose Info is the primary's: a retry there
