@@ -211,8 +211,14 @@ func Read(path string) ([][]byte, error) {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
 	var records [][]byte
-	_, err = scan(path, f, func(record []byte) error {
+	// What is appended meanwhile is not read: behind a line that was half there when its end was
+	// reached it would look like the good part of a damaged file.
+	_, err = scan(path, io.LimitReader(f, info.Size()), func(record []byte) error {
 		records = append(records, record)
 		return nil
 	})
