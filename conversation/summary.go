@@ -5,8 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"hash"
-	"io"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -111,6 +110,7 @@ func (s *summaries) of(ctx context.Context, v *View, messages []llm.Message, sta
 	from := 0
 	sums := make(map[int]digest) // of the messages before a turn
 	h := sha256.New()
+	var buf []byte // reused
 	for i := range len(messages) + 1 {
 		if i > 0 && (i == len(messages) || isQuestion(messages[i])) {
 			sums[i] = digest(h.Sum(nil))
@@ -119,8 +119,9 @@ func (s *summaries) of(ctx context.Context, v *View, messages []llm.Message, sta
 			}
 		}
 		if i < len(messages) {
-			io.WriteString(h, string(messages[i].Role))
-			write(h, messages[i].Content)
+			buf = append(buf[:0], messages[i].Role...)
+			buf = appendParts(buf, messages[i].Content)
+			h.Write(buf)
 		}
 	}
 	// A long history is read in pieces that the model can take.
@@ -196,26 +197,35 @@ func transcript(parts []llm.Part) string {
 	return b.String()
 }
 
-// write writes what parts are to a hash.
-func write(h hash.Hash, parts []llm.Part) {
-	fmt.Fprintf(h, "\x00%d", len(parts))
+// appendParts appends what parts are, so that no two lists come to the same. It is called for a
+// whole history at each step, and so spares encoding/json where it can.
+func appendParts(b []byte, parts []llm.Part) []byte {
+	text := func(s string) {
+		b = strconv.AppendInt(b, int64(len(s)), 10)
+		b = append(append(b, ' '), s...)
+	}
+	b = append(strconv.AppendInt(b, int64(len(parts)), 10), ';')
 	for _, p := range parts {
 		switch p := p.(type) {
 		case *llm.TextPart:
-			fmt.Fprintf(h, "\x00%d ", len(p.Text))
-			io.WriteString(h, p.Text)
+			b = append(b, 't')
+			text(p.Text)
 		case *llm.ToolResultPart:
-			fmt.Fprintf(h, "\x01%q %t", p.CallID, p.IsError)
-			write(h, p.Content)
+			b = append(b, 'r')
+			text(p.CallID)
+			b = appendParts(strconv.AppendBool(b, p.IsError), p.Content)
 		case *llm.ToolCallPart:
-			fmt.Fprintf(h, "\x02%q %q %d ", p.ID, p.Name, len(p.Input))
-			h.Write(p.Input)
+			b = append(b, 'c')
+			text(p.ID)
+			text(p.Name)
+			text(string(p.Input))
 		case *llm.ReasoningPart: // it is in no summary
 		default:
-			b, _ := json.Marshal(p) // what does not encode cannot be in a history
-			h.Write(b)
+			encoded, _ := json.Marshal(p) // what does not encode cannot be in a history
+			b = append(append(b, 'p'), encoded...)
 		}
 	}
+	return b
 }
 
 func (s *summaries) recall(d digest) (string, bool) {

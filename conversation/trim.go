@@ -9,10 +9,13 @@ import (
 )
 
 // Trim applies several, one after the other, each to what the one before has left. The mild ones
-// come first: TruncateToolResults, then Summarize or KeepTokens.
+// come first: TruncateToolResults, then Summarize or KeepTokens. Nil ones are skipped.
 func Trim(fs ...TrimFunc) TrimFunc {
 	return func(ctx context.Context, v *View) error {
 		for _, f := range fs {
+			if f == nil {
+				continue
+			}
 			if err := f(ctx, v); err != nil {
 				return err
 			}

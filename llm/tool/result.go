@@ -1,6 +1,7 @@
 package tool
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -26,11 +27,16 @@ func parts(out any) ([]llm.Part, error) {
 		}
 		return []llm.Part{llm.Text(strings.ToValidUTF8(out, "\uFFFD"))}, nil
 	}
-	text, err := json.Marshal(out)
-	if err != nil {
+	if v := reflect.ValueOf(out); v.Kind() == reflect.Pointer && v.IsNil() {
+		return nil, nil
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // a model reads it, and pays for each character
+	if err := enc.Encode(out); err != nil {
 		return nil, fmt.Errorf("the result does not encode as JSON: %w", err)
 	}
-	return []llm.Part{llm.Text(string(text))}, nil
+	return []llm.Part{llm.Text(strings.TrimSuffix(b.String(), "\n"))}, nil
 }
 
 // sendable says whether content can stand in a result: a history that holds any other can be

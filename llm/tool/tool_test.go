@@ -91,14 +91,16 @@ func TestResults(t *testing.T) {
 		tool tool.Tool
 		want []llm.Part
 	}{
-		"string":    {tool.New("t", "", func(context.Context, struct{}) (string, error) { return "words", nil }), []llm.Part{llm.Text("words")}},
-		"nothing":   {tool.New("t", "", func(context.Context, struct{}) (string, error) { return "", nil }), nil},
-		"nil":       {tool.New("t", "", func(context.Context, struct{}) (any, error) { return nil, nil }), nil},
-		"part":      {tool.New("t", "", func(context.Context, struct{}) (*llm.MediaPart, error) { return image, nil }), []llm.Part{image}},
-		"nil part":  {tool.New("t", "", func(context.Context, struct{}) (*llm.MediaPart, error) { return nil, nil }), nil},
-		"parts":     {tool.New("t", "", func(context.Context, struct{}) ([]llm.Part, error) { return []llm.Part{image, nil, llm.Text("x")}, nil }), []llm.Part{image, llm.Text("x")}},
-		"json":      {tool.New("t", "", func(context.Context, struct{}) (json.RawMessage, error) { return json.RawMessage(`{"n":1}`), nil }), []llm.Part{llm.Text(`{"n":1}`)}},
-		"no struct": {tool.New("t", "", func(_ context.Context, in map[string]int) (int, error) { return len(in), nil }), []llm.Part{llm.Text("0")}},
+		"string":     {tool.New("t", "", func(context.Context, struct{}) (string, error) { return "words", nil }), []llm.Part{llm.Text("words")}},
+		"nothing":    {tool.New("t", "", func(context.Context, struct{}) (string, error) { return "", nil }), nil},
+		"nil":        {tool.New("t", "", func(context.Context, struct{}) (any, error) { return nil, nil }), nil},
+		"part":       {tool.New("t", "", func(context.Context, struct{}) (*llm.MediaPart, error) { return image, nil }), []llm.Part{image}},
+		"nil part":   {tool.New("t", "", func(context.Context, struct{}) (*llm.MediaPart, error) { return nil, nil }), nil},
+		"parts":      {tool.New("t", "", func(context.Context, struct{}) ([]llm.Part, error) { return []llm.Part{image, nil, llm.Text("x")}, nil }), []llm.Part{image, llm.Text("x")}},
+		"nil struct": {tool.New("t", "", func(context.Context, struct{}) (*weatherOut, error) { return nil, nil }), nil},
+		"markup":     {tool.New("t", "", func(context.Context, struct{}) ([]string, error) { return []string{"<b> & co"}, nil }), []llm.Part{llm.Text(`["<b> & co"]`)}},
+		"json":       {tool.New("t", "", func(context.Context, struct{}) (json.RawMessage, error) { return json.RawMessage(`{"n":1}`), nil }), []llm.Part{llm.Text(`{"n":1}`)}},
+		"no struct":  {tool.New("t", "", func(_ context.Context, in map[string]int) (int, error) { return len(in), nil }), []llm.Part{llm.Text("0")}},
 	} {
 		r, err := run(t, c.tool, `{}`, nil)
 		if err != nil || r.IsError {
