@@ -24,6 +24,13 @@
 //
 //	cfg.BaseEndpoint = aws.String(server.URL)
 //	cfg.Credentials = credentials.NewStaticCredentialsProvider("any", "any", "")
+//	cfg.HTTPClient = server.Client().Options().HTTPClient // while llm.ForbidSend is in force
+//
+// The last line makes it a client that reaches nothing but the server, which the ban of
+// [llm.ForbidSend] leaves alone; any other client it refuses, whatever the address.
+//
+// The server listens on a socket, so it cannot be in a bubble of testing/synctest: there
+// time waits for it for ever. What is about time alone is tested with a fake.
 //
 // Programs in other languages talk to examples/localbedrock, which is this server as
 // a command; recipes for their SDKs are beside it.
@@ -88,7 +95,7 @@
 // then be well:
 //
 //	throttle := &bedrocktest.Fault{Type: "ThrottlingException", RetryAfter: time.Second}
-//	Fault: bedrocktest.Faults(throttle, throttle, &bedrocktest.Fault{CutAfter: aws.Int(3)}),
+//	Fault: bedrocktest.Faults(throttle, throttle, &bedrocktest.Fault{CutAfter: new(3)}),
 //
 // [Script] has lists for some operations or models each, and what is any other rule is
 // a function of your own.
