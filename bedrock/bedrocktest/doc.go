@@ -70,10 +70,11 @@
 // Answers go the other way. An [llm.ProviderPart] of provider "aws.bedrock" goes out
 // as the block that it names, and an [llm.ProviderDelta] as the delta or, with Index
 // -1, as an event: that is how a model sends blocks and events that no client knows
-// yet; a [Fault] can put them into any model's answer. Parts of other providers, warnings, and usage before the end have no form on
-// the wire and are left out. Arguments of a tool that are not valid JSON go out as a
-// JSON string. A raw stop reason is kept where it is one of Bedrock's. Input tokens
-// exclude the cached ones, as with Claude.
+// yet; a [Fault] can put them into any model's answer. Parts of other providers,
+// warnings, and usage before the end have no form on the wire and are left out.
+// Arguments of a tool that are not valid JSON go out as a JSON string. A raw stop reason
+// is kept where it is one of Bedrock's. Input tokens exclude the cached ones, as with
+// Claude.
 //
 // A stream is played as the model yields it, event by event, so that timing and
 // chunks pass through. Only a rune is never split.
