@@ -14,15 +14,17 @@ import (
 // autoText is what [Auto] says where it has nothing to report.
 const autoText = "This is a fake model. It calls tools and reports their results; to anything else it answers with this."
 
-// AutoOptions change what [AutoWith] does. The zero value is that of [Auto].
+// AutoOptions change what [AutoWith] does. They are copied; nil and the zero value are
+// those of [Auto].
 type AutoOptions struct {
 	// Seed varies the values of arguments and documents, and which branch of a schema
 	// they take: each seed gives other values, but always the same for the same
 	// request. With 0 they are the smallest that the schema allows.
 	Seed uint64
 
-	// Tools names the tools to call; nil is all. Only a tool choice calls another. A
-	// name that a request with tools does not offer is an [llm.ErrInternal].
+	// Tools names the tools to call; nil is all. Another one is called only where the
+	// request's tool choice forces it. A name that a request with tools does not offer
+	// is an [llm.ErrInternal].
 	Tools []string
 
 	// Optional adds the properties that a schema does not require, where it can make
@@ -53,10 +55,14 @@ type AutoOptions struct {
 // with the path of a keyword that stands in the way. That is so for contradictions,
 // for keywords that Auto does not know, for what takes more than 64 KiB, and now and
 // then where several keywords leave few values, which Auto finds by trying.
-func Auto() *Model { return AutoWith(AutoOptions{}) }
+func Auto() *Model { return AutoWith(nil) }
 
-// AutoWith returns a model as [Auto] does, with options.
-func AutoWith(o AutoOptions) *Model {
+// AutoWith is [Auto] with options; nil options are those of Auto.
+func AutoWith(opts *AutoOptions) *Model {
+	var o AutoOptions
+	if opts != nil {
+		o = *opts
+	}
 	o.Tools = slices.Clone(o.Tools)
 	return newModel(auto{o})
 }

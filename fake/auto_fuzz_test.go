@@ -97,7 +97,7 @@ var camelCase = func() map[string]bool {
 // holds generates a document, and reports whether there is one.
 func holds(t *testing.T, schema string, o fake.AutoOptions) bool {
 	t.Helper()
-	got, err := document(t.Context(), fake.AutoWith(o), schema)
+	got, err := document(t.Context(), fake.AutoWith(&o), schema)
 	if err != nil {
 		if llm.CodeOf(err) == llm.ErrInvalidRequest {
 			return false // no JSON, or no schema
@@ -105,7 +105,7 @@ func holds(t *testing.T, schema string, o fake.AutoOptions) bool {
 		wantError(t, err, llm.ErrUnsupported, "output.schema")
 		return false
 	}
-	if again, _ := document(t.Context(), fake.AutoWith(o), schema); again != got {
+	if again, _ := document(t.Context(), fake.AutoWith(&o), schema); again != got {
 		t.Errorf("schema %s, options %+v: first %s, then %s", schema, o, got, again)
 	}
 	validate := validator(schema)
@@ -308,7 +308,7 @@ func TestAutoOptions(t *testing.T) {
 		"next":{"$ref":"#"},"never":false}}`
 	got := map[string]bool{}
 	for seed := range uint64(8) {
-		text, err := document(t.Context(), fake.AutoWith(fake.AutoOptions{Seed: seed}), schema)
+		text, err := document(t.Context(), fake.AutoWith(&fake.AutoOptions{Seed: seed}), schema)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -320,14 +320,14 @@ func TestAutoOptions(t *testing.T) {
 	if len(got) < 7 {
 		t.Errorf("8 seeds give %d documents", len(got))
 	}
-	text, err := document(t.Context(), fake.AutoWith(fake.AutoOptions{Optional: true}), schema)
+	text, err := document(t.Context(), fake.AutoWith(&fake.AutoOptions{Optional: true}), schema)
 	if want := `{"kind":"a","n":1,"note":"fake@example.com","tags":["aaaa"],"next":{"kind":"a","n":1,"note":"fake@example.com","tags":["aaaa"]}}`; text != want || err != nil {
 		t.Errorf("got %s %v, want %s", text, err, want)
 	}
 }
 
 func TestAutoNamedTools(t *testing.T) {
-	m := fake.AutoWith(fake.AutoOptions{Tools: []string{"b"}})
+	m := fake.AutoWith(&fake.AutoOptions{Tools: []string{"b"}})
 	req := ask("please")
 	req.Tools = []llm.Tool{tool("a"), tool("b")}
 	r := generate(t, m, req)

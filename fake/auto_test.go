@@ -213,6 +213,10 @@ var autoSchemas = []struct{ schema, want string }{
 
 	{`{"type":"array","minItems":2,"uniqueItems":true,"items":{"type":"boolean"}}`, `[true,false]`},
 	{`{"type":"array","minItems":3,"uniqueItems":true,"items":{"enum":[1,1.0,2,3]}}`, `[1,3,2]`},
+	{`{"uniqueItems":true,"enum":[[1,1.0],[{"a":1},{"a":1}],[1,2]]}`, `[1,2]`},
+	{`{"type":"array","uniqueItems":true,"default":[1,1],"items":{"type":"integer"}}`, `[0]`},
+	{`{"contains":{"const":1},"maxContains":1,"enum":[[1,1],[1,2]]}`, `[1,2]`},
+	{`{"dependentRequired":{"a":["b"]},"enum":[{"a":1},{"a":1,"b":2}]}`, `{"a":1,"b":2}`},
 	{`{"type":"array","prefixItems":[{"type":"integer"},{"type":"null"}],"items":false,"minItems":2}`, `[0,null]`},
 	{`{"type":"array","items":[{"type":"integer"}],"additionalItems":{"type":"null"},"minItems":2}`, `[0,null]`},
 	{`{"type":"array","items":{"type":"integer"},"contains":{"minimum":7}}`, `[7]`},

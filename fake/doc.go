@@ -5,7 +5,7 @@
 // # What a test wants
 //
 //	an answer                        New(Text("hello"))
-//	a tool loop without a script     Auto(), with other values AutoWith(AutoOptions{Seed: 7})
+//	a tool loop without a script     Auto(), with other values AutoWith(&AutoOptions{Seed: 7})
 //	a document of a schema           Auto() and Request.Output
 //	an answer made by code           Func, or StreamFunc for its events
 //	an answer for a certain request  Text("Oslo").On(UserSays("Norway"), HasTool("map"))

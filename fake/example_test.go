@@ -406,7 +406,7 @@ func ExampleAutoWith() {
 		Output:   &llm.OutputFormat{Name: "trip", Schema: schema},
 	}
 	for _, o := range []fake.AutoOptions{{}, {Seed: 1}, {Seed: 2, Optional: true}} {
-		resp, err := fake.AutoWith(o).Generate(context.Background(), req)
+		resp, err := fake.AutoWith(&o).Generate(context.Background(), req)
 		fmt.Println(resp.Text(), err)
 	}
 	// Output:

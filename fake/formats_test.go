@@ -38,7 +38,7 @@ func TestAutoFormats(t *testing.T) {
 		"uuid": matches(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`),
 	} {
 		for seed := range uint64(50) {
-			text, err := document(t.Context(), fake.AutoWith(fake.AutoOptions{Seed: seed}), `{"type":"string","format":"`+format+`"}`)
+			text, err := document(t.Context(), fake.AutoWith(&fake.AutoOptions{Seed: seed}), `{"type":"string","format":"`+format+`"}`)
 			var s string
 			if err != nil || json.Unmarshal([]byte(text), &s) != nil || !valid(s) {
 				t.Errorf("%s, seed %d: %s, %v", format, seed, text, err)

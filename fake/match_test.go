@@ -152,7 +152,7 @@ func TestTimesOfManyCalls(t *testing.T) {
 
 // One model, many goroutines: answers depend on the request alone.
 func TestAutoOfManyCalls(t *testing.T) {
-	m := fake.AutoWith(fake.AutoOptions{Seed: 3, Optional: true})
+	m := fake.AutoWith(&fake.AutoOptions{Seed: 3, Optional: true})
 	req := ask("please")
 	req.Tools = []llm.Tool{tool("a")}
 	want := string(generate(t, m, req).ToolCalls()[0].Input)

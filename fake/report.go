@@ -25,6 +25,7 @@ const (
 // have not been played: it names each of them, shows how the last request that passed a
 // turn over differs from what the turn waits for, and shows the last requests, content
 // included. A model that [Func], [StreamFunc] or [Auto] made has nothing to exhaust.
+// Defer it, so that it reports after a failed test has ended too.
 func (m *Model) AssertExhausted(t TB) {
 	t.Helper()
 	if m == nil || m.state == nil {

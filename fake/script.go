@@ -11,9 +11,10 @@ import (
 )
 
 // New returns a model that plays the turns in order, one a call; see [Turn.On] for
-// turns that wait for their request, and [Turn.Times] for those that are played again. A call for which no turn is left is an
-// [llm.ErrInternal] that is not retryable. It shows the shape of the request (roles,
-// kinds of parts, names of tools, lengths) but none of its content.
+// turns that wait for their request, and [Turn.Times] for those that are played again.
+// A call for which no turn is left is an [llm.ErrInternal] that is not retryable. It
+// shows the shape of the request (roles, kinds of parts, names of tools, lengths) but
+// none of its content; [Model.AssertExhausted] shows that.
 //
 // The script decides, not the request: tool choice, output format, token limits and
 // sampling settings change nothing in what a turn answers.

@@ -24,6 +24,13 @@
 //
 //	cfg.BaseEndpoint = aws.String(server.URL)
 //	cfg.Credentials = credentials.NewStaticCredentialsProvider("any", "any", "")
+//	cfg.HTTPClient = server.Client().Options().HTTPClient // while llm.ForbidSend is in force
+//
+// The last line makes it a client that reaches nothing but the server, which the ban of
+// [llm.ForbidSend] leaves alone; any other client it refuses, whatever the address.
+//
+// The server listens on a socket, so it cannot be in a bubble of testing/synctest: there
+// time waits for it for ever. What is about time alone is tested with a fake.
 //
 // Programs in other languages talk to examples/localbedrock, which is this server as
 // a command; recipes for their SDKs are beside it.
@@ -63,10 +70,11 @@
 // Answers go the other way. An [llm.ProviderPart] of provider "aws.bedrock" goes out
 // as the block that it names, and an [llm.ProviderDelta] as the delta or, with Index
 // -1, as an event: that is how a model sends blocks and events that no client knows
-// yet; a [Fault] can put them into any model's answer. Parts of other providers, warnings, and usage before the end have no form on
-// the wire and are left out. Arguments of a tool that are not valid JSON go out as a
-// JSON string. A raw stop reason is kept where it is one of Bedrock's. Input tokens
-// exclude the cached ones, as with Claude.
+// yet; a [Fault] can put them into any model's answer. Parts of other providers,
+// warnings, and usage before the end have no form on the wire and are left out.
+// Arguments of a tool that are not valid JSON go out as a JSON string. A raw stop reason
+// is kept where it is one of Bedrock's. Input tokens exclude the cached ones, as with
+// Claude.
 //
 // A stream is played as the model yields it, event by event, so that timing and
 // chunks pass through. Only a rune is never split.
@@ -88,7 +96,7 @@
 // then be well:
 //
 //	throttle := &bedrocktest.Fault{Type: "ThrottlingException", RetryAfter: time.Second}
-//	Fault: bedrocktest.Faults(throttle, throttle, &bedrocktest.Fault{CutAfter: aws.Int(3)}),
+//	Fault: bedrocktest.Faults(throttle, throttle, &bedrocktest.Fault{CutAfter: new(3)}),
 //
 // [Script] has lists for some operations or models each, and what is any other rule is
 // a function of your own.

@@ -113,7 +113,7 @@ func ExampleFaults() {
 	server := bedrocktest.NewServer(parrot{}, &bedrocktest.Options{
 		Fault: bedrocktest.Faults(
 			&bedrocktest.Fault{Type: "ThrottlingException", RetryAfter: time.Second},
-			&bedrocktest.Fault{CutAfter: aws.Int(3)},
+			&bedrocktest.Fault{CutAfter: new(3)},
 		),
 	})
 	defer server.Close()
@@ -188,7 +188,7 @@ func (printing) Errorf(format string, args ...any) { fmt.Printf(format+"\n", arg
 
 // The wire as a text, to read or to keep as a golden file.
 func ExampleWire_String() {
-	server := bedrocktest.NewServer(parrot{}, &bedrocktest.Options{Fault: bedrocktest.Faults(&bedrocktest.Fault{CutAfter: aws.Int(2)})})
+	server := bedrocktest.NewServer(parrot{}, &bedrocktest.Options{Fault: bedrocktest.Faults(&bedrocktest.Fault{CutAfter: new(2)})})
 	defer server.Close()
 
 	model := bedrock.New(server.Client(), "amazon.nova-lite-v1:0", nil)

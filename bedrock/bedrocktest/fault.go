@@ -14,8 +14,9 @@ type Fault struct {
 	Delay time.Duration
 
 	// Status and Type make the answer an error. Status is that of HTTP, 0 = the one
-	// that belongs to Type; what is none (below 200, above 999) becomes 500. Type is the exception, such as "ThrottlingException";
-	// "" = an error that says nothing of its type. The model is not called.
+	// that belongs to Type; what is none (below 200, above 999) becomes 500. Type is
+	// the exception, such as "ThrottlingException"; "" = an error that says nothing of
+	// its type. The model is not called.
 	Status int
 	Type   string
 	// Message is the error's text; "" = the service's own for this type.

@@ -131,8 +131,8 @@ func (s *Server) Close() {
 // Client returns an AWS client for this server, always the same. It can reach
 // nothing else: whatever the endpoint, it dials this server, and its HTTPClient says
 // so with a method LocalOnly(). It signs with made-up credentials, or with one of
-// [Options].Keys, takes nothing from the environment, does not retry, and is cured of the fault of the SDK that
-// the package's documentation tells of.
+// [Options].Keys, takes nothing from the environment, does not retry, and is cured of
+// the fault of the SDK that the package's documentation tells of.
 //
 // The SDK's stream decoder is not safe for concurrent streams on one client (a data
 // race, in bedrockruntime v1.63.11): tests that run raw ConverseStream calls at once

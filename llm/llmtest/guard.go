@@ -18,6 +18,9 @@ const guarded = "LLMTEST_GUARD"
 // guardHeld is what that process prints when it got to its end.
 const guardHeld = "llmtest: the guard was tried"
 
+const guardExplained = "While llm.ForbidSend is in force a backend sends nothing, so that no test reaches a paid service by mistake. " +
+	"Call llm.MaySend(m.Info()) before anything is sent, in Generate, Stream and CountTokens alike, and return its error as it is."
+
 // RunGuard tests that a backend asks [llm.MaySend] before it sends: while
 // [llm.ForbidSend] is in force each call is refused with [llm.ErrRejected] and nothing
 // is sent, and the model sends again when the allow list names it.
@@ -38,6 +41,11 @@ func RunGuard(t *testing.T, h Harness) {
 		return
 	}
 	c := &run{T: t, suite: s}
+	defer func() {
+		if t.Failed() {
+			t.Log("what RunGuard checks: " + guardExplained)
+		}
+	}()
 	defer c.caught()
 	guard(c)
 	fmt.Println(guardHeld)

@@ -138,5 +138,8 @@ func TestGuardMutants(t *testing.T) {
 		if !slices.ContainsFunc(strings.Split(string(out), "\n"), func(line string) bool { return strings.Contains(line, want) }) {
 			t.Errorf("%s: it is not said that %q:\n%s", name, want, out)
 		}
+		if !strings.Contains(string(out), guardExplained) {
+			t.Errorf("%s: the failure does not print its explanation:\n%s", name, out)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package llmtest
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -33,11 +34,13 @@ type Harness struct {
 // why, and what is declared as lacking: look at it with go test -v.
 //
 // Goroutines are counted, so call it from a test that does not run in parallel with
-// others.
+// others. Where [llm.ForbidSend] is in force, its allow list names the models.
 func Run(t *testing.T, h Harness) {
 	t.Helper()
 	s := newSuite(t, h)
-	s.runAll(t, laws())
+	if s.maySend(t) {
+		s.runAll(t, laws())
+	}
 }
 
 // RunMiddleware tests that what mw makes of a model keeps the laws of [llm.Model]
@@ -97,6 +100,25 @@ func newSuite(t *testing.T, h Harness) *suite {
 		t.Fatalf("llmtest: %v", err)
 	}
 	return &suite{harness: h, lacks: lacks}
+}
+
+// maySend fails the run where [llm.ForbidSend] is in force for the models of the
+// harness, since all cases would then fail for that one reason.
+func (s *suite) maySend(t *testing.T) bool {
+	if llm.MaySend(llm.Info{}) == nil {
+		return true
+	}
+	return t.Run("may-send", func(t *testing.T) {
+		s.within(t, false, func(t *testing.T) {
+			c := &run{T: t, suite: s}
+			m := c.model(says("yes"))
+			_, err := m.Generate(c.Context(), c.ask())
+			if errors.Is(err, llm.ErrRejected) && llm.MaySend(m.Info()) != nil {
+				c.Fatal("llmtest: llm.ForbidSend is in force, and the model asks. Allow the models of this suite where it is called, " +
+					"but not that of RunGuard: llm.ForbidSend(func(i llm.Info) bool { return i.Model != \"forbidden\" })")
+			}
+		})
+	})
 }
 
 // testCase is one case of the suite.

@@ -1,6 +1,8 @@
 package llmtest
 
 import (
+	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"regexp"
@@ -22,6 +24,14 @@ func misuses() map[string]func(t *testing.T) {
 		"nil-model":        func(t *testing.T) { Run(t, Harness{New: func(*testing.T, Script) llm.Model { return nil }}) },
 		"unknown-lack":     func(t *testing.T) { Run(t, Harness{New: playScript, Lacks: []Capability{TopK, "telepathy"}}) },
 		"unknown-reason":   func(t *testing.T) { Run(t, Harness{New: playScript, Lacks: []Capability{StopReason(llm.StopEndTurn)}}) },
+		"forbidden": func(t *testing.T) {
+			llm.ForbidSend()
+			Run(t, Harness{New: func(t *testing.T, s Script) llm.Model { return &asking{next: s.Model().(*scriptModel)} }, Virtual: true})
+		},
+		// A body that the context ends reads like one that has ended.
+		"quiet-cancel": func(t *testing.T) {
+			Run(t, Harness{New: func(t *testing.T, s Script) llm.Model { return quiet{s.Model()} }, Virtual: true})
+		},
 		"panics": func(t *testing.T) {
 			Run(t, Harness{New: func(*testing.T, Script) llm.Model { panic("no model today") }})
 		},
@@ -50,6 +60,8 @@ func TestMisuse(t *testing.T) {
 		"unknown-lack":     `Harness.Lacks[1]: "telepathy" is no capability; there are any_tool, audio_input,`,
 		"unknown-reason":   `Harness.Lacks[0]: "stop_reason/end_turn" is no capability`,
 		"panics":           "panic: no model today",
+		"forbidden":        "llm.ForbidSend is in force, and the model asks",
+		"quiet-cancel":     "a stream that is cancelled half-way: no error, want canceled",
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestMisused$", "-test.v", "-test.timeout=1m")
@@ -63,6 +75,19 @@ func TestMisuse(t *testing.T) {
 			}
 		})
 	}
+}
+
+// quiet takes a cancel for the end of the answer.
+type quiet struct{ llm.Model }
+
+func (q quiet) Stream(ctx context.Context, req *llm.Request) stream {
+	return llm.Once(func(yield func(llm.Event, error) bool) {
+		for ev, err := range q.Model.Stream(ctx, req) {
+			if errors.Is(err, context.Canceled) || !yield(ev, err) {
+				return
+			}
+		}
+	})
 }
 
 // Names are unique, and each case says what it is about.

@@ -208,10 +208,8 @@ func (c *run) ended(what string, tp *tape, at int) {
 	}
 	if n := len(tp.events); n > at+few {
 		c.Errorf("%s: %d events came after that", what, n-at)
-	} else if n > at {
-		if _, ok := tp.events[n-1].(*llm.Finish); ok {
-			c.Errorf("%s: it went on to its Finish", what)
-		}
+	} else if n > at && tp.finished() {
+		c.Errorf("%s: it went on to its Finish", what)
 	}
 }
 
@@ -310,7 +308,7 @@ func cancelInStall(c *run) {
 			return true
 		})
 	})
-	if tp.err == nil {
+	if tp.finished() {
 		c.Fatal("the stream went on to its end before it was cancelled: a harness that does not play Script.Model() declares the lack Stalls")
 	}
 	c.wantCancel("a stream that is cancelled half-way", tp.err)

@@ -103,6 +103,8 @@ func passingMutants() []mutant {
 		}},
 		{name: "mw-has-its-own-info", fails: []string{"middleware/info", "errors/names-the-provider"},
 			middleware: with(policy{info: &llm.Info{Provider: "mine", Model: "mine"}})},
+		{name: "mw-renames-the-model", fails: []string{"middleware/info"},
+			middleware: with(policy{info: &llm.Info{Provider: "llmtest", Model: "mine"}})},
 		{name: "mw-handles-generate-only", fails: []string{"middleware/embedding"}, middleware: func(next llm.Model) llm.Model {
 			return &generateOnly{next}
 		}},
@@ -189,6 +191,14 @@ func passingMutants() []mutant {
 						}
 					}
 				})
+			}})},
+		{name: "mw-forgets-the-latency", fails: []string{"middleware/response-passes"}, middleware: with(policy{
+			generate: func(ctx context.Context, next llm.Model, req *llm.Request) (*llm.Response, error) {
+				resp, err := next.Generate(ctx, req)
+				if resp != nil {
+					resp.Latency = 0
+				}
+				return resp, err
 			}})},
 		{name: "mw-builds-the-response-anew", fails: []string{"middleware/response-passes", "answers/request-id"}, middleware: with(policy{
 			generate: func(ctx context.Context, next llm.Model, req *llm.Request) (*llm.Response, error) {

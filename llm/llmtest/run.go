@@ -206,6 +206,15 @@ type tape struct {
 	faults []string        // what breaks the protocol of a sequence
 }
 
+// finished says whether the last event is a Finish.
+func (tp *tape) finished() bool {
+	if len(tp.events) == 0 {
+		return false
+	}
+	_, ok := tp.events[len(tp.events)-1].(*llm.Finish)
+	return ok
+}
+
 // play ranges over a stream with a yield of its own, so that a sequence which goes
 // on after its error, or after it was told to stop, is noted and does not crash the
 // test. The loop is left once keep returns false; a nil keep never leaves it.
