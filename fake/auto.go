@@ -53,7 +53,8 @@ type AutoOptions struct {
 // duration, email, hostname, ipv4, ipv6, uri, uri-reference and uuid. Each value is
 // checked before it is used. Where none is found, the call is an [llm.ErrUnsupported]
 // with the path of a keyword that stands in the way. That is so for contradictions,
-// for keywords that Auto does not know, for what takes more than 64 KiB, and now and
+// for keywords that Auto does not know, for schemas of more than 256 KiB, patterns of
+// more than 4 KiB and values of more than 64 KiB, for what takes too long, and now and
 // then where several keywords leave few values, which Auto finds by trying.
 func Auto() *Model { return AutoWith(nil) }
 
@@ -70,7 +71,7 @@ func AutoWith(opts *AutoOptions) *Model {
 // auto answers by rule.
 type auto struct{ AutoOptions }
 
-func (a auto) answer(_ context.Context, c *call) (take, error) {
+func (a auto) answer(ctx context.Context, c *call) (take, error) {
 	chosen, err := a.chooseTools(c)
 	if err != nil {
 		return take{}, err
@@ -79,6 +80,9 @@ func (a auto) answer(_ context.Context, c *call) (take, error) {
 	rng := rand.New(rand.NewPCG(a.Seed, uint64(len(c.req.Messages))))
 	var parts []llm.Part
 	for _, i := range chosen {
+		if err := c.interrupted(ctx); err != nil {
+			return take{}, err // of many tools, each of which takes its time
+		}
 		t := c.req.Tools[i]
 		input, err := a.arguments(t.Schema, rng)
 		if err != nil {

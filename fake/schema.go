@@ -3,7 +3,6 @@ package fake
 import (
 	"encoding/json"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -51,6 +50,17 @@ func (s schema) named(key string) func(yield func(string, schema) bool) {
 			}
 		}
 	}
+}
+
+// member is the schema of that name, of a keyword that names some.
+func (s schema) member(key, name string) (schema, bool) {
+	v, _ := s.has(key)
+	o, _ := v.(*object)
+	sub, ok := o.get(name)
+	if !ok {
+		return schema{}, false
+	}
+	return schema{sub, s.path + "." + key + "." + name}, true
 }
 
 // names are the strings of a keyword that lists some.
@@ -140,7 +150,8 @@ func isUnknown(err error) bool {
 type document struct {
 	root     any
 	draft7   bool // siblings of $ref count for nothing
-	patterns map[string]*regexp.Regexp
+	anchors  map[string]any
+	patterns map[string]*pattern
 	depth    int // of the check
 	left     int // steps that may still be taken, so that no schema takes for ever
 }
@@ -150,17 +161,24 @@ func newDocument(root any) *document {
 	return &document{
 		root:     root,
 		draft7:   strings.Contains(s.text("$schema"), "draft-07"),
-		patterns: make(map[string]*regexp.Regexp),
+		patterns: make(map[string]*pattern),
 		left:     maxSteps,
 	}
 }
 
-// step counts a step.
+// step counts a step: a look at a schema, which takes the longer the more is in it.
 func (d *document) step(s schema) error {
-	if d.left--; d.left < 0 {
+	o, _ := s.v.(*object)
+	if !d.spend(1 + o.size()/perStep) {
 		return s.unknown("", endless)
 	}
 	return nil
+}
+
+// spend counts n steps, and says whether that many were left.
+func (d *document) spend(n int) bool {
+	d.left -= n
+	return d.left >= 0
 }
 
 // follow returns what a $ref points to.
@@ -172,7 +190,7 @@ func (d *document) follow(s schema) (schema, error) {
 	case !local:
 		return target, s.unknown("$ref", "fake.Auto follows references within the schema only")
 	case pointer != "" && pointer[0] != '/':
-		v, ok := anchored(d.root, pointer)
+		v, ok := d.anchored(pointer)
 		target.v = v
 		if !ok {
 			return target, s.unknown("$ref", "there is no such anchor")
@@ -204,37 +222,28 @@ func (d *document) follow(s schema) (schema, error) {
 }
 
 // anchored finds the schema of an $anchor.
-func anchored(v any, name string) (any, bool) {
+func (d *document) anchored(name string) (any, bool) {
+	if d.anchors == nil {
+		d.anchors = make(map[string]any)
+		d.findAnchors(d.root)
+	}
+	v, ok := d.anchors[name]
+	return v, ok
+}
+
+func (d *document) findAnchors(v any) {
 	switch v := v.(type) {
 	case *object:
-		if a, ok := v.values["$anchor"]; ok && a == any(name) {
-			return v, true
+		name, ok := v.values["$anchor"].(string)
+		if _, found := d.anchors[name]; ok && !found {
+			d.anchors[name] = v
 		}
 		for _, key := range v.keys {
-			if found, ok := anchored(v.values[key], name); ok {
-				return found, true
-			}
+			d.findAnchors(v.values[key])
 		}
 	case []any:
 		for _, item := range v {
-			if found, ok := anchored(item, name); ok {
-				return found, true
-			}
+			d.findAnchors(item)
 		}
 	}
-	return nil, false
-}
-
-// pattern compiles the expression of a keyword. Those of JSON Schema are of
-// JavaScript, of which Go knows all but a few.
-func (d *document) pattern(s schema, key, expr string) (*regexp.Regexp, error) {
-	if re, ok := d.patterns[expr]; ok && re != nil {
-		return re, nil
-	}
-	re, err := regexp.Compile(expr)
-	if err != nil {
-		return nil, s.unknown(key, "not a regular expression of Go")
-	}
-	d.patterns[expr] = re
-	return re, nil
 }

@@ -57,7 +57,7 @@ func (g *generator) item(flat []schema, i int, wanted []contained, before []any)
 	}
 	v, err := g.fresh(flat, goal, before)
 	for j := range wanted {
-		if w := &wanted[j]; w.n > 0 {
+		if w := &wanted[j]; w.n > 0 && g.left > 0 {
 			both := append(slices.Clip(goal), w.schema)
 			if better, failed := g.fresh(flat, both, before); failed == nil {
 				v, err, goal = better, nil, both
@@ -70,6 +70,7 @@ func (g *generator) item(flat []schema, i int, wanted []contained, before []any)
 
 // fresh makes an item that is not among those before, if they must differ.
 func (g *generator) fresh(flat, goal []schema, before []any) (any, error) {
+	g.spend((len(flat) + len(before)) / perStep)
 	i := slices.IndexFunc(flat, func(s schema) bool { u, _ := s.has("uniqueItems"); return u == true })
 	if i < 0 {
 		return g.value(goal)
@@ -77,6 +78,7 @@ func (g *generator) fresh(flat, goal []schema, before []any) (any, error) {
 	was := [2]bool{g.plain, g.seeded}
 	defer func() { g.plain, g.seeded = was[0], was[1] }()
 	for range 4 * attempts {
+		g.spend(len(before) / perStep)
 		v, err := g.value(goal)
 		if err != nil {
 			return nil, err

@@ -170,7 +170,7 @@ func (d *document) checkString(s schema, v string) error {
 		if err != nil {
 			return err
 		}
-		if !re.MatchString(v) {
+		if !d.matches(re, v) {
 			return s.fault("pattern", "fake.Auto finds no text that matches it and satisfies the rest")
 		}
 	}
@@ -223,6 +223,9 @@ func (d *document) checkArray(s schema, list []any) error {
 	}
 	if u, _ := s.has("uniqueItems"); u == true {
 		for i := range list {
+			if !d.spend(i / perStep) {
+				return s.unknown("uniqueItems", endless)
+			}
 			if slices.ContainsFunc(list[:i], func(v any) bool { return equal(v, list[i]) }) {
 				return s.fault("uniqueItems", "fake.Auto finds too few items that differ")
 			}
@@ -309,17 +312,15 @@ func (d *document) checkObject(s schema, o *object) error {
 // property are the schemas for a property of that name.
 func (d *document) property(s schema, name string) ([]schema, error) {
 	var subs []schema
-	for key, sub := range s.named("properties") {
-		if key == name {
-			subs = append(subs, sub)
-		}
+	if sub, ok := s.member("properties", name); ok {
+		subs = append(subs, sub)
 	}
 	for expr, sub := range s.named("patternProperties") {
 		re, err := d.pattern(s, "patternProperties", expr)
 		if err != nil {
 			return nil, err
 		}
-		if re.MatchString(name) {
+		if d.matches(re, name) {
 			subs = append(subs, sub)
 		}
 	}
@@ -335,10 +336,8 @@ func (d *document) property(s schema, name string) ([]schema, error) {
 func (s schema) demanded(name string) []string {
 	var out []string
 	for _, key := range []string{"dependentRequired", "dependencies"} {
-		for n, sub := range s.named(key) {
-			if n == name {
-				out = append(out, stringsOf(sub.v)...)
-			}
+		if sub, ok := s.member(key, name); ok {
+			out = append(out, stringsOf(sub.v)...)
 		}
 	}
 	return out
@@ -348,10 +347,8 @@ func (s schema) demanded(name string) []string {
 func (s schema) dependent(name string) []schema {
 	var out []schema
 	for _, key := range []string{"dependentSchemas", "dependencies"} {
-		for n, sub := range s.named(key) {
-			if n == name && !is[[]any](sub.v) {
-				out = append(out, sub)
-			}
+		if sub, ok := s.member(key, name); ok && !is[[]any](sub.v) {
+			out = append(out, sub)
 		}
 	}
 	return out

@@ -8,14 +8,15 @@ import (
 )
 
 // What a schema can make the generator do is bounded: items in an array and runes in
-// a string, bytes in all, depth, and steps
-// of work.
+// a string, bytes in all, depth, and steps of work, of a few microseconds each.
 const (
-	maxSize  = 1000
-	maxBytes = 64 << 10
-	maxSteps = 100_000
-	maxDepth = 256 // of schemas within each other
-	attempts = 24  // at a value that must satisfy more than its type can tell
+	maxSize   = 1000
+	maxBytes  = 64 << 10
+	maxSchema = 256 << 10
+	maxSteps  = 100_000
+	maxDepth  = 256 // of schemas within each other, and of references
+	attempts  = 24  // at a value that must satisfy more than its type can tell
+	perStep   = 64  // things that are looked at in one step
 
 	endless  = "too complex for fake.Auto, or it refers to itself without end"
 	tooLarge = "the value is larger than the 64 KiB that fake.Auto makes"
@@ -31,6 +32,7 @@ type generator struct {
 	optional bool // also properties that are not required
 
 	open    map[string]int // the references that are being followed
+	refs    int            // how many that are
 	reentry int            // how often each may be, within itself
 	deep    bool           // one was not followed for that reason
 }
@@ -39,6 +41,9 @@ type generator struct {
 // the path of a keyword that it cannot satisfy: ".properties.id.pattern".
 func generate(raw json.RawMessage, o AutoOptions, rng *rand.Rand) (json.RawMessage, error) {
 	var root any = true
+	if len(raw) > maxSchema {
+		return nil, schema{}.unknown("", "a schema of more than 256 KiB is too large for fake.Auto")
+	}
 	if len(raw) > 0 {
 		var err error
 		if root, err = decode(raw); err != nil {
@@ -76,6 +81,7 @@ func (g *generator) expand(todo, flat []schema, use func(flat []schema) (any, er
 		return use(flat)
 	}
 	s, rest := todo[0], todo[1:]
+	g.spend((len(todo) + len(flat)) / perStep)
 	if err := g.step(s); err != nil {
 		return nil, err
 	}
@@ -107,8 +113,12 @@ func (g *generator) expand(todo, flat []schema, use func(flat []schema) (any, er
 			g.deep = true
 			return nil, s.fault("$ref", "it refers to itself without end")
 		}
+		if g.refs >= maxDepth {
+			return nil, s.unknown("$ref", endless)
+		}
 		g.open[ref]++
-		defer func() { g.open[ref]-- }()
+		g.refs++
+		defer func() { g.open[ref]--; g.refs-- }()
 		more = append(more, target)
 		if g.draft7 {
 			own.v = new(object)
@@ -155,7 +165,9 @@ func (g *generator) choose(choices [][][]schema, todo, flat []schema, use func([
 		if err == nil {
 			return v, nil
 		}
-		first = either(first, err)
+		if first = either(first, err); g.left < 0 {
+			break
+		}
 	}
 	return nil, either(first, flat[len(flat)-1].fault("anyOf", "there are no branches"))
 }

@@ -14,7 +14,10 @@ func (g *generator) number(flat []schema, integer bool) (any, error) {
 		candidates = append(g.numbers(flat, integer), candidates...)
 	}
 	var first error
-	for _, text := range candidates {
+	for i, text := range candidates {
+		if i%8 == 0 && !g.spend(1+len(flat)) {
+			return nil, flat[0].unknown("", endless)
+		}
 		n := json.Number(text)
 		err := allowed(flat, n, integer)
 		if err == nil {
@@ -81,7 +84,7 @@ func plainNumbers(flat []schema) []string {
 	if !math.IsInf(low, 0) && !math.IsInf(high, 0) {
 		out = append(out, decimal(low+(high-low)/2))
 	}
-	for _, step := range steps {
+	for _, step := range steps[:min(len(steps), 8)] {
 		for k := range 100 {
 			for _, start := range []float64{math.Ceil(low/step) + float64(k), math.Floor(high/step) - float64(k), float64(k), -float64(k)} {
 				if v := start * step; !math.IsInf(v, 0) && !math.IsNaN(v) {

@@ -8,8 +8,8 @@ import (
 // object makes an object of the required properties, in the order in which they are
 // required, and of others where there must be more, or where options ask for them.
 func (g *generator) object(flat []schema) (any, error) {
-	names := required(flat)
-	if more := dependents(flat, names); len(more) > 0 {
+	names := g.required(flat)
+	if more := g.dependents(flat, names); len(more) > 0 {
 		return g.expand(more, flat, g.object)
 	}
 	o, size := new(object), 0
@@ -39,13 +39,13 @@ func (g *generator) object(flat []schema) (any, error) {
 	}
 	// An optional property that cannot be had is left out.
 	offer := func(name string) {
-		if _, ok := o.get(name); ok || len(dependents(flat, []string{name})) > 0 {
+		if _, ok := o.get(name); ok || len(g.dependents(flat, []string{name})) > 0 {
 			return
 		}
 		if len(o.keys) < room && (g.optional || len(o.keys) < need) && g.mayBeNamed(flat, name) {
 			before := len(o.keys)
 			err := add(name)
-			for _, other := range demanded(flat, []string{name}) {
+			for _, other := range g.demanded(flat, []string{name}) {
 				if _, ok := o.get(other); !ok && err == nil {
 					err = add(other)
 				}
@@ -79,19 +79,19 @@ func (o *object) truncate(n int) {
 }
 
 // required are the names of the properties that must be there.
-func required(flat []schema) []string {
+func (g *generator) required(flat []schema) []string {
 	var names []string
 	for _, s := range flat {
 		names = append(names, s.names("required")...)
 	}
-	return demanded(flat, names)
+	return g.demanded(flat, names)
 }
 
 // demanded are the names, and those that must be there because they are.
-func demanded(flat []schema, names []string) []string {
+func (g *generator) demanded(flat []schema, names []string) []string {
 	var out []string
 	seen := make(map[string]bool)
-	for len(names) > 0 {
+	for len(names) > 0 && g.spend(len(flat)/perStep) {
 		name := names[0]
 		names = names[1:]
 		if seen[name] {
@@ -108,9 +108,12 @@ func demanded(flat []schema, names []string) []string {
 
 // dependents are the schemas that hold because of a property, and are not yet among
 // those of the list.
-func dependents(flat []schema, names []string) []schema {
+func (g *generator) dependents(flat []schema, names []string) []schema {
 	var out []schema
 	for _, name := range names {
+		if !g.spend((len(flat) + len(out)) / perStep) {
+			break // which the next step tells
+		}
 		for _, s := range flat {
 			for _, sub := range s.dependent(name) {
 				known := func(s schema) bool { return s.path == sub.path }
@@ -126,6 +129,7 @@ func dependents(flat []schema, names []string) []schema {
 // properties are the schemas for a property.
 func (g *generator) properties(flat []schema, name string) ([]schema, error) {
 	var goal []schema
+	g.spend(len(flat) / perStep)
 	for _, s := range flat {
 		subs, err := g.property(s, name)
 		if err != nil {
@@ -154,7 +158,11 @@ func (g *generator) invented(flat []schema, n int) []string {
 	var names []schema
 	for _, s := range flat {
 		for expr := range s.named("patternProperties") {
-			if name, ok := g.match(expr, 0, maxSize); ok {
+			re, err := g.pattern(s, "patternProperties", expr)
+			if err != nil {
+				continue
+			}
+			if name, ok := g.match(re, 0, maxSize); ok {
 				out = append(out, name)
 			}
 		}
@@ -164,7 +172,7 @@ func (g *generator) invented(flat []schema, n int) []string {
 	}
 	if len(names) > 0 {
 		// Names are strings, whatever their schema admits.
-		v, err := g.value(append(names, schema{v: &object{[]string{"type"}, map[string]any{"type": "string"}}}))
+		v, err := g.value(append(names, schema{v: &object{keys: []string{"type"}, values: map[string]any{"type": "string"}}}))
 		if name, ok := v.(string); ok && err == nil {
 			out = append(out, name)
 		}

@@ -7,27 +7,62 @@ import (
 	"unicode/utf8"
 )
 
-// match makes a text of low to high runes that matches an expression: the shortest
-// that the generator finds, or, where values vary, some.
-func (g *generator) match(expr string, low, high int) (string, bool) {
+// What an expression may take: the memory of its program, and the pieces of a text.
+const (
+	maxPattern = 4096 // bytes
+	maxWrites  = 4 * maxSize
+)
+
+// pattern is an expression. Those of JSON Schema are of JavaScript, of which Go knows
+// all but a few.
+type pattern struct {
+	*regexp.Regexp
+	tree *syntax.Regexp
+	size int // of its program, which every rune of a text may have to pass
+}
+
+// pattern compiles the expression of a keyword.
+func (d *document) pattern(s schema, key, expr string) (*pattern, error) {
+	if re := d.patterns[expr]; re != nil {
+		return re, nil
+	}
+	if len(expr) > maxPattern {
+		return nil, s.unknown(key, "too long for fake.Auto")
+	}
 	tree, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
-		return "", false
+		return nil, s.unknown(key, "not a regular expression of Go")
 	}
-	re, err := regexp.Compile(expr)
-	if err != nil {
-		return "", false
+	prog, err := syntax.Compile(tree.Simplify())
+	if err != nil || !d.spend(len(prog.Inst)/8) {
+		return nil, s.unknown(key, endless)
 	}
+	re := &pattern{regexp.MustCompile(expr), tree, len(prog.Inst)}
+	d.patterns[expr] = re
+	return re, nil
+}
+
+// matches matches, where there are steps left for it.
+func (d *document) matches(re *pattern, text string) bool {
+	return d.spend(re.size*(len(text)+8)/(2*perStep)) && re.MatchString(text)
+}
+
+// match makes a text of low to high runes that matches an expression: the shortest
+// that the generator finds, or, where values vary, some.
+func (g *generator) match(re *pattern, low, high int) (string, bool) {
 	fits := func(text string) bool {
 		n := utf8.RuneCountInString(text)
-		return n >= low && n <= high && utf8.ValidString(text) && re.MatchString(text)
+		return n >= low && n <= high && utf8.ValidString(text) && g.matches(re, text)
 	}
 	for extra := range max(attempts, min(low, 256)+2) {
 		w := writer{generator: g, extra: extra}
 		if !g.plain {
 			w.extra = g.rng.IntN(extra + 3)
 		}
-		w.write(tree)
+		w.write(re.tree)
+		if !g.spend(w.writes / perStep) {
+			break
+		}
 		text := w.String()
 		if fits(text) {
 			return text, true
@@ -49,11 +84,12 @@ func (g *generator) match(expr string, low, high int) (string, bool) {
 type writer struct {
 	*generator
 	strings.Builder
-	extra int // repetitions more than there must be
+	extra  int // repetitions more than there must be
+	writes int
 }
 
 func (w *writer) write(re *syntax.Regexp) {
-	if w.Len() > maxSize*utf8.UTFMax {
+	if w.writes++; w.writes > maxWrites || w.Len() > maxSize*utf8.UTFMax {
 		return
 	}
 	switch re.Op {

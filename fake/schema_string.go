@@ -56,10 +56,14 @@ func (g *generator) matchAll(flat []schema, low, high int) (text string, ok bool
 		if expr == "" {
 			continue
 		}
-		if _, err := g.pattern(s, "pattern", expr); err != nil {
+		re, err := g.pattern(s, "pattern", expr)
+		if err != nil {
 			return "", false, err
 		}
-		text, ok := g.match(expr, low, high)
+		text, ok := g.match(re, low, high)
+		if g.left < 0 {
+			return "", false, s.unknown("pattern", endless)
+		}
 		if !ok {
 			return "", false, s.fault("pattern", "fake.Auto finds no text that matches it and satisfies the rest")
 		}

@@ -12,6 +12,39 @@ import (
 type object struct {
 	keys   []string
 	values map[string]any
+	weight int // of what is in the values
+}
+
+// size is how much there is to look at in an object that is a schema.
+func (o *object) size() int {
+	if o == nil {
+		return 0
+	}
+	return o.weight
+}
+
+// weigh counts what is in the value of a keyword, as deep as one looks.
+func weigh(key string, v any) int {
+	n := 1
+	switch v := v.(type) {
+	case string:
+		n += len(v) / 16
+	case []any:
+		n += len(v)
+		if key == "enum" || key == "const" || key == "default" {
+			for _, item := range v {
+				n += weigh(key, item)
+			}
+		}
+	case *object:
+		n += len(v.keys)
+		if key == "enum" || key == "const" || key == "default" {
+			for _, name := range v.keys {
+				n += weigh(key, v.values[name])
+			}
+		}
+	}
+	return n
 }
 
 func (o *object) get(key string) (any, bool) {
@@ -89,6 +122,7 @@ func decodeNext(d *json.Decoder) (any, error) {
 				return nil, err
 			}
 			o.set(key.(string), v)
+			o.weight += weigh(key.(string), v)
 		}
 		_, err = d.Token()
 		return o, err
