@@ -45,7 +45,7 @@ func TestAutoIsBounded(t *testing.T) {
 			req.Tools = []llm.Tool{{Name: "t", Schema: json.RawMessage(`{"type":"object",` + schema[1:])}}
 			for _, o := range []fake.AutoOptions{{}, {Seed: 7, Optional: true}} {
 				start := time.Now()
-				_, err := fake.AutoWith(o).Generate(t.Context(), req)
+				_, err := fake.AutoWith(&o).Generate(t.Context(), req)
 				if took := time.Since(start); took > 20*time.Second {
 					t.Errorf("%+v took %v", o, took)
 				}
