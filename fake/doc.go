@@ -129,12 +129,13 @@
 //
 //   - private keys in PEM blocks, and JSON web tokens,
 //   - AWS access key ids, and API keys of Amazon Bedrock, OpenAI, Anthropic, Stripe,
-//     GitHub, GitLab, Slack, Google, Hugging Face and npm,
+//     GitHub, GitLab, Slack, Google, Hugging Face, npm, Groq, xAI and Perplexity,
 //   - what follows Bearer, Authorization: Basic and Signature= in headers,
 //   - user and password, signatures, credentials and tokens in URLs,
-//   - what follows a name that ends in secret_access_key, secret_key, session_token,
-//     security_token, api_key, access_token, refresh_token, client_secret or password,
-//     in JSON, environments and configurations.
+//   - what follows a name that ends in access_key, account_key, secret_key, api_key,
+//     session_token, security_token, access_token, auth_token, private_token,
+//     refresh_token, client_secret, password or passwd, in JSON, environments and
+//     configurations.
 //
 // It is a net, not a proof: look before you commit a tape. [TapeOptions] adds a function
 // of your own, or switches it off. Media, signatures and encrypted reasoning are not

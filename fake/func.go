@@ -75,6 +75,7 @@ func (f streamFunction) answer(ctx context.Context, c *call) (take, error) {
 	}
 	return take{stream: func(yield func(llm.Event, error) bool) {
 		var acc llm.Accumulator
+		var started []llm.Part
 		for ev, err := range events {
 			if err != nil {
 				yield(nil, c.typed(err))
@@ -87,7 +88,8 @@ func (f streamFunction) answer(ctx context.Context, c *call) (take, error) {
 			ev = copyEvent(ev)
 			switch ev := ev.(type) {
 			case *llm.PartStart:
-				c.state.number([]llm.Part{ev.Part})
+				started = append(started, ev.Part)
+				c.state.number(started)
 			case *llm.Finish:
 				c.completeFinish(ev, acc.Response())
 			}

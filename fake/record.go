@@ -97,6 +97,13 @@ func (r *recorder) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.E
 				yield(nil, err)
 				return
 			}
+			if isNil(ev) {
+				// Of a model that breaks the laws: a tape could not tell what it was.
+				if !yield(ev, nil) {
+					return
+				}
+				continue
+			}
 			rec.Events = append(rec.Events, tapeEvent{pause, ev})
 			if f, ok := ev.(*llm.Finish); ok && !ended {
 				ended = true
@@ -152,12 +159,21 @@ func (r *recorder) end(rec *recording, err error) error {
 	}
 	line, werr := rec.line(r.scrubber)
 	if werr == nil {
-		r.mu.Lock()
-		_, werr = r.w.Write(line)
-		r.mu.Unlock()
+		werr = r.write(line)
 	}
 	if werr != nil {
 		return r.fault(llm.ErrInternal, "the call could not be written to the tape", errors.Join(werr, err))
+	}
+	return err
+}
+
+// write writes a line, whole or with an error.
+func (r *recorder) write(line []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock() // also where the writer panics
+	n, err := r.w.Write(line)
+	if err == nil && n < len(line) {
+		err = io.ErrShortWrite
 	}
 	return err
 }

@@ -136,6 +136,20 @@ func (t *tape) left() []string {
 	return out
 }
 
+// shown are requests as a test may print them: secrets are scrubbed before anything is
+// cut short, since a piece of one has no shape.
+func (t *tape) shown(reqs []*llm.Request) []*llm.Request {
+	out := make([]*llm.Request, len(reqs))
+	for i, r := range reqs {
+		out[i] = new(llm.Request)
+		r.Options = nil // which are not shown, and need not decode
+		if _, b, err := encodeRequest(r, t.scrubber); err != nil || json.Unmarshal(b, out[i]) != nil {
+			out[i] = new(llm.Request)
+		}
+	}
+	return out
+}
+
 // shape is the shape of the recorded request.
 func (r *recording) shape() string {
 	var req llm.Request

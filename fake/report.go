@@ -24,8 +24,9 @@ const (
 // AssertExhausted fails the test while turns of the script, or calls of the tape,
 // have not been played: it names each of them, shows how the last request that passed a
 // turn over differs from what the turn waits for, and shows the last requests, content
-// included. A model that [Func], [StreamFunc] or [Auto] made has nothing to exhaust.
-// Defer it, so that it reports after a failed test has ended too.
+// included; of a tape, as they would stand on it. A model that [Func], [StreamFunc] or
+// [Auto] made has nothing to exhaust. Defer it, so that it reports after a failed test has
+// ended too.
 func (m *Model) AssertExhausted(t TB) {
 	t.Helper()
 	if m == nil || m.state == nil {
@@ -41,7 +42,11 @@ func (m *Model) AssertExhausted(t TB) {
 	for _, s := range left {
 		fmt.Fprintf(&b, "  %s\n", s)
 	}
-	b.WriteString(picture(m.Requests()))
+	reqs := m.Requests()
+	if t, ok := m.source.(*tape); ok {
+		reqs = t.shown(reqs)
+	}
+	b.WriteString(picture(reqs))
 	t.Errorf("%s", b.String())
 }
 

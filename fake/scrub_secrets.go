@@ -19,17 +19,17 @@ type secret struct {
 
 var secrets = []secret{
 	// Private keys, those that break off included.
-	{regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?s:.*?)(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\z)`), []string{"private key"}},
+	{regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----(?s:.*?)(?:-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|\z)`), []string{"private key"}},
 	// JSON web tokens.
 	{regexp.MustCompile(`\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*`), []string{"eyj"}},
 	// AWS access key ids, and keys of Amazon Bedrock.
 	{regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z0-9]{16}\b`), []string{"akia", "asia"}},
 	{regexp.MustCompile(`\b(?:ABSK|bedrock-api-key-)[A-Za-z0-9+/=]{20,}`), []string{"absk", "bedrock-api-key-"}},
 	// Keys that say whose they are: OpenAI, Anthropic, Stripe, GitHub, GitLab, Slack,
-	// Google, Hugging Face, npm.
-	{regexp.MustCompile(`\b(?:sk-[\w-]{16,}|[rs]k_(?:live|test)_\w{16,}|gh[opsur]_\w{30,}|github_pat_\w{22,}|glpat-[\w-]{20,}|` +
-		`xox[abeoprs]-[\w-]{10,}|xapp-[\w-]{10,}|AIza[\w-]{35}|hf_\w{30,}|npm_\w{36})`),
-		[]string{"sk-", "k_live_", "k_test_", "gho_", "ghp_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "xox", "xapp-", "aiza", "hf_", "npm_"}},
+	// Google, Hugging Face, npm, Groq, xAI, Perplexity.
+	{regexp.MustCompile(`\b(?:sk-[\w-]{16,}|[rs]k_(?:live|test)_\w{16,}|whsec_[\w+/=]{20,}|gh[opsur]_\w{30,}|github_pat_\w{22,}|glpat-[\w-]{20,}|` +
+		`xox[a-eoprs]-[\w%-]{10,}|xapp-[\w-]{10,}|AIza[\w-]{35}|GOCSPX-[\w-]{20,}|ya29\.[\w-]{20,}|hf_\w{30,}|npm_\w{36}|gsk_\w{30,}|(?:xai|pplx)-\w{30,})`),
+		[]string{"sk-", "k_live_", "k_test_", "whsec_", "gho_", "ghp_", "ghs_", "ghu_", "ghr_", "github_pat_", "glpat-", "xox", "xapp-", "aiza", "gocspx-", "ya29.", "hf_", "npm_", "gsk_", "xai-", "pplx-"}},
 	// What headers carry.
 	{regexp.MustCompile(`(?i)(\bBearer\s+)[\w.~+/=-]{20,}`), []string{"bearer"}},
 	{regexp.MustCompile(`(?i)(\bAuthorization\\?["']?\s*[:=]\s*\\?["']?(?:Basic|Token)\s+)[\w.~+/=-]{8,}`), []string{"authorization"}},
@@ -39,15 +39,19 @@ var secrets = []secret{
 	{regexp.MustCompile(`(?i)([?&](?:amp;)?(?:X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)|AWSAccessKeyId|Signature|sig|` +
 		`(?:access_|auth_|refresh_)?token|api_?key)=)[^\s&#"'<>\[\]\\]+`), []string{"sig", "credential=", "token=", "key=", "keyid="}},
 	// What follows the name of a secret, as in "name": "…", NAME=… and name: ….
-	{regexp.MustCompile(`(?i)(` + secretName + `\\?["']?\s*[:=]\s*\\?["'])[^"'\\\n]+`), named},
-	{regexp.MustCompile(`(?i)(` + secretName + `\\?["']?\s*[:=]\s*)[^\s"'\[\]{}(),;&\\]{8,}`), named},
+	// A quotation ends with the mark that it began with, and in text that is quoted
+	// itself, where the marks are escaped, with any.
+	{regexp.MustCompile(`(?i)(` + secretName + `["']?\s*[:=]\s*")(?:[^"\\\n]|\\.)+`), named},
+	{regexp.MustCompile(`(?i)(` + secretName + `["']?\s*[:=]\s*')(?:[^'\\\n]|\\.)+`), named},
+	{regexp.MustCompile(`(?i)(` + secretName + `\\*["']?\s*[:=]\s*\\+["'])[^"'\\\n]+`), named},
+	{regexp.MustCompile(`(?i)(` + secretName + `\\*["']?\s*[:=]\s*)[^\s"'\[\]{}(),;&\\]{8,}`), named},
 }
 
-var named = []string{"key", "token", "secret", "password"}
+var named = []string{"key", "token", "secret", "passw"}
 
 // secretName ends the name of a secret, as configurations, environments and JSON write it.
 const secretName = `(?:secret[_-]?access[_-]?key|secret[_-]?key|session[_-]?token|security[_-]?token|api[_-]?key|` +
-	`access[_-]?token|refresh[_-]?token|client[_-]?secret|password)`
+	`(?:access|account)[_-]?key|(?:access|auth|private|refresh)[_-]?token|client[_-]?secret|password|passwd)`
 
 var secretKey = regexp.MustCompile(`(?i)` + secretName + `$`)
 
