@@ -89,7 +89,7 @@ func Nth(n int) Matcher {
 
 // Match matches where a function returns true, under a name for people.
 func Match(name string, match func(*llm.Request) bool) Matcher {
-	m := Matcher{name: name, ok: func(a arrived) bool { return match(a.Request) }}
+	m := Matcher{name: name, ok: func(a arrived) bool { return match(copyRequest(a.Request)) }}
 	if match == nil {
 		m.fault = "Match: nil function"
 	}

@@ -313,3 +313,24 @@ func TestStreamFunc(t *testing.T) {
 		t.Error("the function was not left")
 	}
 }
+
+// What a matcher does to its copy of the request reaches no other.
+func TestMatchersAreApart(t *testing.T) {
+	m := fake.New(
+		fake.Text("never").When(func(r *llm.Request) bool { r.Messages[0] = llm.UserText("changed"); return false }),
+		fake.Text("found").On(fake.UserSays("asked")),
+	)
+	if got := generate(t, m, ask("asked")).Text(); got != "found" {
+		t.Errorf("%q", got)
+	}
+}
+
+// A pace so slow that its time overflows is no pace at all, if nobody looks.
+func TestSlowestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		_, err := fake.New(fake.Text("x").Pace(1e-300)).Generate(ctx, ask("hi"))
+		wantError(t, err, llm.ErrTimeout)
+	})
+}

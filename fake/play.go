@@ -3,6 +3,7 @@ package fake
 import (
 	"context"
 	"iter"
+	"math"
 	"time"
 
 	"github.com/parley-sdk/parley/llm"
@@ -101,7 +102,8 @@ func (t take) pause(i int, ev llm.Event) time.Duration {
 	case *llm.ToolCallDelta:
 		size = len(ev.Input)
 	}
-	return time.Duration(float64(size) / bytesPerToken / t.pace * float64(time.Second))
+	wait := float64(size) / bytesPerToken / t.pace * float64(time.Second)
+	return time.Duration(min(wait, math.MaxInt64/2)) // what overflows would be no wait
 }
 
 // fail ends a stream with an error. Where something was delivered it tells the usage

@@ -64,17 +64,14 @@ func (s *script) answer(_ context.Context, c *call) (take, error) {
 // over has been played, or does not match this request. Matchers belong to the
 // user, so no lock may be held here; take settles which of two calls gets a turn.
 func (s *script) next(c *call) (Turn, bool) {
-	var shown *llm.Request // the copy for matchers
 	for i, t := range s.turns {
 		if s.isPlayed(i) {
 			continue
 		}
 		if len(t.matchers) > 0 {
-			if shown == nil {
-				shown = copyRequest(c.req)
-			}
-			if failed := t.mismatch(arrived{shown, c.n}); failed != nil {
-				s.misses[i].Store(&miss{arrived{c.req, c.n}, failed})
+			this := arrived{c.req, c.n}
+			if failed := t.mismatch(this); failed != nil {
+				s.misses[i].Store(&miss{this, failed})
 				continue
 			}
 		}

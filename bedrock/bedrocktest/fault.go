@@ -2,6 +2,7 @@ package bedrocktest
 
 import (
 	"cmp"
+	"math"
 	"net/http"
 	"slices"
 	"time"
@@ -102,7 +103,7 @@ const (
 // a status that net/http can send as the last of a response.
 func (f Fault) normal() Fault {
 	if f.CutAt != nil {
-		f.CutAt = new(max(0, *f.CutAt))
+		f.CutAt = new(min(max(0, *f.CutAt), math.MaxInt-1)) // EndShort announces one more
 	}
 	if f.StallAt != nil {
 		f.StallAt = new(max(0, *f.StallAt))

@@ -32,6 +32,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	defer s.transcribe(log)
 
 	a := &answer{w: w, r: r, log: log}
+	ended := false
+	defer func() {
+		if !ended { // the model, or the fault, panics
+			log.breakOff()
+		}
+	}()
 	if s.opts.Fault != nil {
 		copied := r.WithContext(r.Context())
 		copied.Body = io.NopCloser(bytes.NewReader(q.body))
@@ -52,6 +58,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.run(a, q, since)
 	}
 	a.end()
+	ended = true
 }
 
 func (s *Server) latency() time.Duration {

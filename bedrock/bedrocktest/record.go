@@ -34,7 +34,7 @@ type Answer struct {
 }
 
 // secrets are the headers that a record does not show.
-var secrets = []string{"Authorization", "Proxy-Authorization", "Cookie", "X-Amz-Security-Token"}
+var secrets = []string{"Authorization", "Proxy-Authorization", "Cookie", "X-Amz-Security-Token", "X-Api-Key", "Api-Key"}
 
 // Requests returns the requests that were received, in neutral form and in the order
 // of arrival: of all three operations, and also those that a rule, a [Fault] or the
@@ -69,7 +69,7 @@ func (s *Server) record(w Wire) (int, *entry) {
 	if !s.opts.Forget || s.opts.Record != nil {
 		w.Header = w.Header.Clone()
 		for _, name := range secrets {
-			if w.Header.Get(name) != "" {
+			if len(w.Header[name]) > 0 {
 				w.Header.Set(name, "redacted")
 			}
 		}

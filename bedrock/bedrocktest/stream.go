@@ -62,7 +62,7 @@ func inStream(e *exception) *exception {
 // play returns nil only after *llm.Finish. It leaves the model's stream when the
 // answer is over.
 func (s *stream) play(ctx context.Context, model llm.Model, req *llm.Request) error {
-	for ev, err := range model.Stream(ctx, req) {
+	for ev, err := range llm.Once(model.Stream(ctx, req)) { // which may be nil
 		if err != nil {
 			return err
 		}

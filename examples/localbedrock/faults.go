@@ -43,10 +43,10 @@ func parseFault(word string) (*bedrocktest.Fault, error) {
 			return f, nil
 		}
 		var err error
-		f.RetryAfter, err = time.ParseDuration(arg)
+		f.RetryAfter, err = parseTime(arg)
 		return f, err
 	case "delay":
-		d, err := time.ParseDuration(arg)
+		d, err := parseTime(arg)
 		return &bedrocktest.Fault{Delay: d}, err
 	case "cut", "stall", "break":
 		n, err := strconv.ParseUint(arg, 10, 16)
@@ -65,6 +65,14 @@ func parseFault(word string) (*bedrocktest.Fault, error) {
 		return &bedrocktest.Fault{Status: status}, none(hasArg)
 	}
 	return nil, fmt.Errorf("it is none of ok, throttle, delay, cut, stall, break, an exception, and a status from 400 to 599")
+}
+
+func parseTime(s string) (time.Duration, error) {
+	d, err := time.ParseDuration(s)
+	if err == nil && d < 0 {
+		err = fmt.Errorf("the time is negative")
+	}
+	return d, err
 }
 
 func none(hasArg bool) error {

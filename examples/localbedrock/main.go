@@ -53,7 +53,7 @@ func main() {
 	}
 	flag.Parse()
 	if flag.NArg() > 0 {
-		flag.Usage()
+		flags.Usage()
 		os.Exit(2)
 	}
 	if err := serve(ctx, os.Stdout, c); err != nil {
@@ -75,6 +75,9 @@ func serve(ctx context.Context, w io.Writer, c config) error {
 	var err error
 	if opts.Fault, err = parseFaults(c.faults); err != nil {
 		return err
+	}
+	if c.pace < 0 {
+		return fmt.Errorf("the pace %v is negative", c.pace)
 	}
 	if c.model != "" {
 		if opts.Profile = bedrock.ProfileFor(c.model); opts.Profile.Family == "" {
