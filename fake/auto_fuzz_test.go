@@ -74,7 +74,7 @@ func misspeltNext(d *json.Decoder) bool {
 			}
 			name := key.(string)
 			folded := strings.ToLower(name)
-			bad = bad || names[folded] || folded != name && !camelCase[name]
+			bad = bad || names[folded] || camelCase[folded] != name && (folded != name || camelCase[folded] != "")
 			names[folded] = true
 		}
 		bad = misspeltNext(d) || bad
@@ -83,13 +83,13 @@ func misspeltNext(d *json.Decoder) bool {
 	return bad && err == nil
 }
 
-// camelCase are the keywords that are not in lower case throughout.
-var camelCase = func() map[string]bool {
-	all := make(map[string]bool)
+// camelCase are the keywords that are not in lower case throughout, by what they are in it.
+var camelCase = func() map[string]string {
+	all := make(map[string]string)
 	for word := range strings.FieldsSeq(`allOf anyOf oneOf minLength maxLength minItems maxItems minContains maxContains
 		uniqueItems prefixItems additionalItems minProperties maxProperties propertyNames patternProperties
 		additionalProperties dependentRequired dependentSchemas exclusiveMinimum exclusiveMaximum multipleOf`) {
-		all[word] = true
+		all[strings.ToLower(word)] = word
 	}
 	return all
 }()
