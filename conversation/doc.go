@@ -31,8 +31,8 @@
 // With an [Options.Store] each commit is written before it counts, and [Open] finds it again, in
 // this process or another. [NewFileStore] keeps a file for each, [NewMemoryStore] nothing beyond
 // the process, and package sqlstore a table of a database; a [Store] of your own is two methods,
-// which package storetest tries. Any string is an id, records come back byte for byte, and a call
-// whose context is over does nothing but return an error that is the context's.
+// which package storetest tries. An id is any string but the empty one, records come back byte for
+// byte, and a call whose context is over does nothing but return an error that is the context's.
 //
 // Two processes may write to one conversation: the slower gets an error that is [ErrConflict] by
 // errors.Is, and opens it again. After another error of the store it is not known whether the
