@@ -31,17 +31,28 @@
 // With an [Options.Store] each commit is written before it counts, and [Open] finds it again, in
 // this process or another. [NewFileStore] keeps a file for each, [NewMemoryStore] nothing beyond
 // the process, and package sqlstore a table of a database; a [Store] of your own is two methods,
-// which package storetest tries. Two processes may write to one conversation: the slower gets [ErrConflict] and opens it again.
-// After another error of the store it is not known whether the turn was written; if it was, the
-// next commit conflicts. The format has a version, and later releases read it.
+// which package storetest tries. An id is any string but the empty one, records come back byte for
+// byte, and a call whose context is over does nothing but return an error that is the context's.
+//
+// Two processes may write to one conversation: the slower gets an error that is [ErrConflict] by
+// errors.Is, and opens it again. After another error of the store it is not known whether the
+// turn was written; if it was, the next commit conflicts. The format has a version, and later
+// releases read it.
 //
 // # Approval
 //
 // [Options.Approve] is asked about each call before any of its step runs: [Run], [Deny], or
 // [Defer], which ends Send with [llm.StopToolUse] and stores the turn as it is. A human may take
 // days: [Open] the conversation, look at [Conversation.Pending], and [Conversation.Resume] or
-// [Conversation.Abandon] it. Calls of tools that stand in the template, and not in
-// [Options.Tools], are deferred too: that is how an application runs them itself.
+// [Conversation.Abandon] it. Until then no call of that step is run. Resume runs the calls that
+// Approve, which is asked again, now lets run; for others give it their results. Calls of tools
+// that stand in the template, and not in [Options.Tools], are deferred too: that is how an
+// application runs them itself.
+//
+// Tools run before the turn is committed: where two processes resume the same turn, both may run
+// its calls, and one then gets [ErrConflict]. Where a call must happen once, see to it that one
+// process resumes, or let the tool refuse a call that it has seen; [tool.Options.Around] can put
+// its id into the context.
 //
 // # Long histories
 //

@@ -13,8 +13,10 @@
 // # Violations
 //
 // The answer is held to the schema here too. One that breaks it is sent back to the model with
-// what is wrong, [Options.Repairs] times, and then is an [llm.ErrMalformedOutput]. The response
-// beside the error keeps the text. Its usage is the sum of all rounds.
+// the first fault that was found, [Options.Repairs] times, and then is an
+// [llm.ErrMalformedOutput]. The response beside the error keeps the text. Its usage is the sum of
+// all rounds. What [Stream] yields before the whole is not held to the schema: a string may be
+// half of what it will be, and a round that is then repaired shows its faults.
 //
 // An answer that was refused or filtered is an [llm.ErrContentFiltered], one that was cut short
 // an [llm.ErrMalformedOutput]; neither is sent back. A model that calls tools instead is an
