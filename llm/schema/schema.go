@@ -64,6 +64,22 @@ func (s *Schema) JSON() json.RawMessage {
 	return s.text
 }
 
+// Types returns what the keyword type says of the value itself: "object", for one. It is nil
+// where the schema says nothing, which lets every type pass, or none where it is false.
+func (s *Schema) Types() []string {
+	var has struct {
+		Type json.RawMessage `json:"type"`
+	}
+	_ = json.Unmarshal(s.JSON(), &has) // a boolean has no keywords
+	var one string
+	if json.Unmarshal(has.Type, &one) == nil && one != "" {
+		return []string{one}
+	}
+	var several []string
+	_ = json.Unmarshal(has.Type, &several)
+	return several
+}
+
 // Checks says whether [Schema.Validate] looks at more than whether a text is JSON.
 func (s *Schema) Checks() bool { return s.resolved != nil }
 

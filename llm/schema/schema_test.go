@@ -221,3 +221,22 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
+
+func TestTypes(t *testing.T) {
+	for text, want := range map[string][]string{
+		`{"type":"object"}`:          {"object"},
+		`{"type":["null","object"]}`: {"null", "object"},
+		`{"type":7}`:                 nil,
+		`{"type":""}`:                nil,
+		`{}`:                         nil,
+		`true`:                       nil,
+	} {
+		s, err := schema.Parse(json.RawMessage(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, s.Types()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", text, diff)
+		}
+	}
+}

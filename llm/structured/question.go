@@ -50,7 +50,7 @@ func newQuestion[T any](m llm.Model, req *llm.Request, opts *Options) (*question
 		return q, nil
 	}
 	q.schema = must(schema.For[T]())
-	if !describesObject(q.schema) {
+	if !slices.Equal(q.schema.Types(), []string{"object"}) {
 		q.schema, q.wrapped = must(schema.For[envelope[T]]()), true
 	}
 	format.Schema = q.schema.JSON()
@@ -62,13 +62,6 @@ func must(s *schema.Schema, err error) *schema.Schema {
 		panic("structured: " + err.Error())
 	}
 	return s
-}
-
-func describesObject(s *schema.Schema) bool {
-	var has struct {
-		Type any `json:"type"`
-	}
-	return json.Unmarshal(s.JSON(), &has) == nil && has.Type == "object"
 }
 
 // answer asks, by way of ask, until the answer is a T or there is no use.

@@ -3,7 +3,9 @@ package tool
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/parley-sdk/parley/llm"
@@ -88,27 +90,11 @@ func Raw(spec llm.Tool, f func(ctx context.Context, input json.RawMessage) ([]ll
 
 // describesObject says whether a schema has the type that arguments have.
 func describesObject(s *schema.Schema) error {
-	var has struct {
-		Type any `json:"type"`
+	types := s.Types()
+	if slices.Contains(types, "object") || types == nil && string(s.JSON()) != "false" {
+		return nil
 	}
-	_ = json.Unmarshal(s.JSON(), &has) // a boolean has no type
-	switch t := has.Type.(type) {
-	case nil:
-		if string(s.JSON()) != "false" {
-			return nil
-		}
-	case string:
-		if t == "object" {
-			return nil
-		}
-	case []any:
-		for _, t := range t {
-			if t == "object" {
-				return nil
-			}
-		}
-	}
-	return fmt.Errorf("arguments are a JSON object, and the schema describes something else")
+	return errors.New("arguments are a JSON object, and the schema describes something else")
 }
 
 // function is a tool whose arguments are held to a schema.
