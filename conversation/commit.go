@@ -2,6 +2,7 @@ package conversation
 
 import (
 	"context"
+	"errors"
 
 	"github.com/parley-sdk/parley/llm"
 )
@@ -33,9 +34,13 @@ func (c *Conversation) commit(ctx context.Context, r record) error {
 }
 
 func notStored(ctx context.Context, err error) error {
-	code := llm.ErrInternal
-	if ctx.Err() != nil {
-		code = llm.CodeOf(stopped(ctx))
+	e := &llm.Error{Code: llm.ErrInternal, Op: "conversation", Retryable: new(false), Err: err,
+		Message: "the store failed, so that the turn is not part of the history; if it was written all the same, the next commit conflicts"}
+	if errors.Is(err, ErrConflict) {
+		e.Message = "the turn was not stored: open the conversation again"
 	}
-	return &llm.Error{Code: code, Op: "conversation", Message: "the turn could not be stored, and is not part of the history", Retryable: new(false), Err: err}
+	if ctx.Err() != nil {
+		e.Code = llm.CodeOf(stopped(ctx))
+	}
+	return e
 }
