@@ -93,7 +93,7 @@ type valueless struct{ context.Context }
 func (valueless) Value(any) any { return nil }
 
 func middlewareMutants() []mutant {
-	return slices.Concat(passingMutants(), policyMutants(), singleMutants())
+	return slices.Concat(passingMutants(), policyMutants(), singlePolicyMutants())
 }
 
 func passingMutants() []mutant {
