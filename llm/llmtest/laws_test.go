@@ -76,7 +76,7 @@ func chapters() []chapter {
 		}},
 		{law: 7, says: []clause{
 			is("Nothing is lost in silence.", "law07/request-arrives", "law07/media-arrives", "law07/mixed-order", "law07/answer-goes-back",
-				"law07/opaque-state", "law07/signature-*", "law07/redacted-is-marked", "law07/foreign-*", "law07/own-options", "law07/other-options"),
+				"law07/opaque-state", "law07/late-opaque-state", "law07/signature-*", "law07/redacted-is-marked", "law07/foreign-*", "law07/own-options", "law07/other-options"),
 			is("What changes the meaning of a request and cannot be honoured is [ErrUnsupported]; what only tunes it is a [Warning].",
 				featureNames()...),
 			is("Blocks and deltas that the vocabulary lacks are [*ProviderPart] and [*ProviderDelta].",

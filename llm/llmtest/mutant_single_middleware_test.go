@@ -123,9 +123,8 @@ func cancelsAndDrains(ctx context.Context, next llm.Model, req *llm.Request) str
 	})
 }
 
-// endsLater passes on the cancel of a call for a long answer, of which nothing has come,
-// before the model's call has ended. (Those at the same time ask for short ones: whether
-// their cancel comes before anything else is a matter of luck.)
+// endsLater passes on the cancel of a call of which nothing has come before the model's
+// call has ended.
 func endsLater(ctx context.Context, next llm.Model, req *llm.Request) stream {
 	return llm.Once(func(yield func(llm.Event, error) bool) {
 		pull, stop := iter.Pull2(next.Stream(ctx, req))
@@ -136,7 +135,7 @@ func endsLater(ctx context.Context, next llm.Model, req *llm.Request) stream {
 			if !ok {
 				return
 			}
-			if !begun && req.MaxTokens > 100 && errors.Is(err, context.Canceled) {
+			if !begun && isLong(req) && errors.Is(err, context.Canceled) {
 				end = func() {
 					go func() {
 						time.Sleep(time.Millisecond)
