@@ -14,7 +14,7 @@ import (
 // singleStreamMutants are those that break one case only of calls and streams, where
 // the others of their kind break several at once.
 func singleStreamMutants() []mutant {
-	mutants := []mutant{
+	return ofTheirLaws([]mutant{
 		{name: "refuses-a-request-in-use", fails: []string{"law01/shared-request"}, model: refusesWhatIsInUse},
 		{name: "has-an-empty-response-beside-its-error", fails: []string{"law03/failure"},
 			model: answers(func(r *llm.Response, err error) (*llm.Response, error) {
@@ -79,8 +79,7 @@ func singleStreamMutants() []mutant {
 			model: ofErrors(false, llm.ErrRateLimited, finalWithoutATime)},
 		{name: "takes-a-limit-in-a-stream-for-the-last-word", fails: []string{"errors/midstream-rate-limited"},
 			model: ofErrors(true, llm.ErrRateLimited, finalWithoutATime)},
-	}
-	return ofTheirLaws(mutants)
+	})
 }
 
 func finalWithoutATime(e *llm.Error) {

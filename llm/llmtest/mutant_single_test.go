@@ -27,7 +27,7 @@ func singleMutants() []mutant {
 			return r, err
 		})
 	}
-	mutants := []mutant{
+	return ofTheirLaws([]mutant{
 		{name: "takes-video-for-sound", fails: []string{"law07/video-input"}, model: ofPart(func(p llm.Part) {
 			if m, ok := p.(*llm.MediaPart); ok && m.MediaType == "video/mp4" {
 				m.MediaType = "audio/mp4"
@@ -108,8 +108,7 @@ func singleMutants() []mutant {
 				}
 				return r, err
 			})},
-	}
-	return ofTheirLaws(mutants)
+	})
 }
 
 // ofTheirLaws has each mutant run the cases of its law only, where time is short.
