@@ -19,7 +19,7 @@ func TestConformance(t *testing.T) {
 			llmtest.Metadata.Because("but for a user_id"),
 
 			llmtest.MediaOutput,
-			llmtest.OpaqueState.Because("a block has its members when it starts, and none come with its end: see TestCaller"),
+			llmtest.LateOpaqueState.Because("a block has its members when it starts, and none come with its end: see TestCaller"),
 
 			llmtest.StopReason(llm.StopContentFilter).Because("the wire says refusal, or an error"),
 			llmtest.StopReason(llm.StopMalformed),

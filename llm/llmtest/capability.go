@@ -79,6 +79,7 @@ const (
 	ProviderEvents     Capability = "provider_events"      // events of a stream that it lacks
 	ProviderDeltas     Capability = "provider_deltas"      // deltas within a part that it lacks
 	OpaqueState        Capability = "opaque_state"         // Opaque.Data on the parts of an answer
+	LateOpaqueState    Capability = "late_opaque_state"    // Opaque.Data that comes where a part stops: PartStop.Opaque
 	MalformedArguments Capability = "malformed_arguments"  // tool arguments that are not a JSON object, in a stream
 	CacheReadUsage     Capability = "cache_read_usage"     // Usage.CacheReadTokens
 	CacheWriteUsage    Capability = "cache_write_usage"    // Usage.CacheWriteTokens
@@ -162,6 +163,7 @@ func sentences() map[Capability]string {
 		ProviderEvents:     "a stream has no events of unknown kinds",
 		ProviderDeltas:     "a part has no deltas of unknown kinds",
 		OpaqueState:        "the provider attaches nothing to its parts",
+		LateOpaqueState:    "the provider attaches nothing where a part stops",
 		MalformedArguments: "the wire carries tool arguments as JSON values only",
 		CacheReadUsage:     "cached input is not counted",
 		CacheWriteUsage:    "input written to the cache is not counted",

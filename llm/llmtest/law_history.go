@@ -1,7 +1,6 @@
 package llmtest
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,16 +61,13 @@ func historyCases() []testCase {
 }
 
 func answerGoesBack(c *run) {
-	state := func(data string) *llm.Opaque {
-		return &llm.Opaque{Provider: c.provider(), Model: "m", Data: json.RawMessage(data)}
-	}
 	withState := call("call_1", "weather", `{"city":"Oslo"}`)
-	withState.Opaque = state(`{"id":2}`)
+	withState.Opaque = c.state("call")
 	answers := append(corpus(),
 		// Models do this, and providers refuse it on its way back.
 		answer{"blank-text-and-tool-call", []Capability{Tools}, calling(llm.Text("\n\n"), call("call_1", "weather", `{"city":"Oslo"}`))},
 		answer{"opaque-state", []Capability{OpaqueState, Tools},
-			calling(&llm.TextPart{Text: "Let me look.", Opaque: state(`{"id":1}`)}, withState)})
+			calling(&llm.TextPart{Text: "Let me look.", Opaque: c.state("text")}, withState)})
 	tried := map[string]bool{} // many answers differ in what is not sent back
 	for _, a := range answers {
 		said := stored(a.response.Message)

@@ -59,10 +59,17 @@ func law07() []testCase {
 		{
 			name:  "law07/opaque-state",
 			needs: []Capability{OpaqueState, Tools},
-			explain: "State that a provider attaches to a part is kept in Opaque, whether it comes where the part " +
-				"starts or where it stops: without it the provider refuses the conversation later. Look at " +
-				"PartStart.Part and PartStop.Opaque in decoders and wrappers.",
+			explain: "State that a provider attaches to a part is kept in Opaque: without it the provider refuses the " +
+				"conversation later. Here it comes where a text and a tool call start. Look at PartStart.Part in decoders " +
+				"and wrappers.",
 			run: opaqueState,
+		},
+		{
+			name:  "law07/late-opaque-state",
+			needs: []Capability{OpaqueState, LateOpaqueState},
+			explain: "State that a provider attaches to a part is kept in Opaque, also where it comes when the part stops, " +
+				"as a signature of what was said does. Look at PartStop.Opaque in decoders and wrappers.",
+			run: lateOpaqueState,
 		},
 		{
 			name:  "law07/own-options",
@@ -227,31 +234,49 @@ func providerDelta(c *run, index int) {
 }
 
 func opaqueState(c *run) {
-	early := &llm.Opaque{Provider: c.provider(), Model: "m", Data: json.RawMessage(`{"signature":"early"}`)}
-	late := &llm.Opaque{Provider: c.provider(), Model: "m", Data: json.RawMessage(`{"signature":"late"}`)}
-	events := []llm.Event{
-		&llm.PartStart{Index: 0, Part: &llm.TextPart{}},
+	c.keepsState("starts", []string{"text", "call"},
+		&llm.PartStart{Index: 0, Part: &llm.TextPart{Opaque: c.state("text")}},
 		&llm.TextDelta{Index: 0, Text: "Let me look."},
-		&llm.PartStop{Index: 0, Opaque: late},
-		&llm.PartStart{Index: 1, Part: &llm.ToolCallPart{ID: "call_1", Name: "weather", Opaque: early}},
+		&llm.PartStop{Index: 0},
+		&llm.PartStart{Index: 1, Part: &llm.ToolCallPart{ID: "call_1", Name: "weather", Opaque: c.state("call")}},
 		&llm.ToolCallDelta{Index: 1, Input: `{"city":"Oslo"}`},
 		&llm.PartStop{Index: 1},
-		&llm.Finish{StopReason: llm.StopToolUse, Usage: llm.Usage{InputTokens: 25, OutputTokens: 7}},
-	}
+		&llm.Finish{StopReason: llm.StopToolUse, Usage: llm.Usage{InputTokens: 25, OutputTokens: 7}})
+}
+
+func lateOpaqueState(c *run) {
+	c.keepsState("stops", []string{"text"},
+		&llm.PartStart{Index: 0, Part: &llm.TextPart{}},
+		&llm.TextDelta{Index: 0, Text: "Cold."},
+		&llm.PartStop{Index: 0, Opaque: c.state("text")},
+		&llm.Finish{StopReason: llm.StopEndTurn, Usage: llm.Usage{InputTokens: 25, OutputTokens: 7}})
+}
+
+// state is what the provider attaches to a part of that kind.
+func (c *run) state(kind string) *llm.Opaque {
+	return &llm.Opaque{Provider: c.provider(), Model: "m", Data: json.RawMessage(`{"signature":"of the ` + kind + `"}`)}
+}
+
+// keepsState checks that the parts of an answer, of these kinds, have the state that
+// came with its events.
+func (c *run) keepsState(where string, kinds []string, events ...llm.Event) {
+	c.Helper()
 	m := c.model(Turn{Events: events}, Turn{Events: events})
 	for _, w := range ways() {
-		resp := c.must(w, m, c.ask())
-		if len(resp.Message.Content) != 2 {
-			c.Errorf("%s: %d parts, want 2", w.name, len(resp.Message.Content))
-			continue
+		message := c.must(w, m, c.ask()).Message
+		kept := map[string]*llm.Opaque{}
+		for _, p := range message.Content {
+			switch p := p.(type) {
+			case *llm.TextPart:
+				kept["text"] = p.Opaque
+			case *llm.ToolCallPart:
+				kept["call"] = p.Opaque
+			}
 		}
-		text, _ := resp.Message.Content[0].(*llm.TextPart)
-		tool, _ := resp.Message.Content[1].(*llm.ToolCallPart)
-		if text == nil || text.Opaque == nil || canonical(text.Opaque.Data) != canonical(late.Data) {
-			c.Errorf("%s: the state that came where the text stopped is lost: %s", w.name, stored(resp.Message))
-		}
-		if tool == nil || tool.Opaque == nil || canonical(tool.Opaque.Data) != canonical(early.Data) {
-			c.Errorf("%s: the state that came where the tool call started is lost: %s", w.name, stored(resp.Message))
+		for _, kind := range kinds {
+			if o := kept[kind]; o == nil || canonical(o.Data) != canonical(c.state(kind).Data) {
+				c.Errorf("%s: the state that came where the %s %s is lost: %s", w.name, kind, where, stored(message))
+			}
 		}
 	}
 }

@@ -53,9 +53,22 @@ func contentMutants() []mutant {
 				}
 				return one(ev)
 			})},
-		{name: "drops-late-state", fails: []string{"law07/opaque-state"}, model: events(func(ev llm.Event) []llm.Event {
+		{name: "drops-late-state", fails: []string{"law07/late-opaque-state"}, model: events(func(ev llm.Event) []llm.Event {
 			if stop, ok := ev.(*llm.PartStop); ok {
 				return one(&llm.PartStop{Index: stop.Index})
+			}
+			return one(ev)
+		})},
+		{name: "drops-early-state", fails: []string{"law07/opaque-state"}, model: events(func(ev llm.Event) []llm.Event {
+			start, ok := ev.(*llm.PartStart)
+			if !ok {
+				return one(ev)
+			}
+			switch p := start.Part.(type) {
+			case *llm.TextPart:
+				return one(&llm.PartStart{Index: start.Index, Part: &llm.TextPart{}})
+			case *llm.ToolCallPart:
+				return one(&llm.PartStart{Index: start.Index, Part: &llm.ToolCallPart{ID: p.ID, Name: p.Name}})
 			}
 			return one(ev)
 		})},

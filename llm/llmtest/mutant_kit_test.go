@@ -133,7 +133,7 @@ func isContext(err error) bool {
 // modelMutants are the models that break the laws.
 func modelMutants() []mutant {
 	return slices.Concat(requestMutants(), cancelMutants(), contentMutants(), settingMutants(), historyMutants(),
-		failureMutants(), answerMutants(), tableMutants())
+		failureMutants(), answerMutants(), tableMutants(), singleMutants(), singleStreamMutants())
 }
 
 func itself(m *scriptModel) llm.Model { return m }

@@ -13,7 +13,7 @@ import (
 
 // policyMutants are middleware that break what concerns failures, release and load.
 func policyMutants() []mutant {
-	return []mutant{
+	return ofTheirLaws([]mutant{
 		{name: "mw-passes-events-in-pairs", fails: []string{"middleware/every-event"}, middleware: with(policy{stream: passesInPairs})},
 		{name: "mw-gives-up-without-the-cause", fails: []string{"middleware/retryable-error"}, middleware: with(policy{
 			generate: func(ctx context.Context, next llm.Model, req *llm.Request) (*llm.Response, error) {
@@ -104,7 +104,7 @@ func policyMutants() []mutant {
 				}})(next)
 		}},
 		{name: "mw-takes-its-permit-too-early", fails: []string{"middleware/unranged"}, middleware: takesItsPermitEarly},
-	}
+	})
 }
 
 // passesInPairs passes on what comes early, and then two events at a time.

@@ -53,7 +53,8 @@ func tableMutants() []mutant {
 
 func dashed(c llm.Code) string { return strings.ReplaceAll(string(c), "_", "-") }
 
-// ofErrors changes the errors of this code that come before the answer, or within it.
+// ofErrors changes the provider's errors of this code that come before the answer, or
+// within it.
 func ofErrors(late bool, code llm.Code, change func(e *llm.Error)) func(m *scriptModel) llm.Model {
 	return streams(func(ctx context.Context, m *scriptModel, req *llm.Request) stream {
 		begun := false
@@ -62,7 +63,7 @@ func ofErrors(late bool, code llm.Code, change func(e *llm.Error)) func(m *scrip
 			return one(ev)
 		}, func(err error) error {
 			e, ok := err.(*llm.Error)
-			if !ok || e.Code != code || begun != late || req.Validate() != nil {
+			if !ok || e.Code != code || begun != late || req.Validate() != nil || isContext(err) {
 				return err
 			}
 			c := *e
