@@ -49,10 +49,10 @@
 // that stand in the template, and not in [Options.Tools], are deferred too: that is how an
 // application runs them itself.
 //
-// Tools run before the turn is committed: where two processes resume the same turn, both may run
-// its calls, and one then gets [ErrConflict]. Where a call must happen once, see to it that one
-// process resumes, or let the tool refuse a call that it has seen; [tool.Options.Around] can put
-// its id into the context.
+// A call that waited is run at most once: Resume commits that it begins before its calls run, and
+// their results after. A second Resume of the same turn, in whatever process, gets [ErrConflict],
+// and so does one after a death within the calls, of which nobody knows whether they took effect.
+// Set [Options.RunAgain] where they may be repeated.
 //
 // # Long histories
 //

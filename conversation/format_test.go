@@ -49,6 +49,8 @@ func written(t *testing.T) [][]byte {
 		fake.Parts(call("c3", "Rome"), call("c4", "Oslo")).WithUsage(used(40, 5)),
 		fake.Text("Mild.").WithUsage(used(60, 1)),
 		fake.Parts(call("c5", "Rome")),
+		fake.Parts(call("c6", "Rome"), call("c7", "Oslo")).WithUsage(used(70, 4)),
+		fake.Text("Still mild.").WithUsage(used(80, 2)),
 	), &conversation.Options{
 		ID: "c", Store: store, Tools: []tool.Tool{weather()},
 		Approve: func(_ context.Context, call *llm.ToolCallPart) (conversation.Decision, error) { return approve, nil },
@@ -76,6 +78,13 @@ func written(t *testing.T) [][]byte {
 	if err := c.Abandon(ctx); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := c.Send(ctx, llm.Text("And there?")); err != nil {
+		t.Fatal(err)
+	}
+	approve = conversation.Run
+	if _, err := c.Resume(ctx, llm.ToolResult("c7", llm.Text("5 °C"))); err != nil {
+		t.Fatal(err)
+	}
 	records, err := store.Load(ctx, "c")
 	if err != nil {
 		t.Fatal(err)
@@ -87,12 +96,13 @@ func written(t *testing.T) [][]byte {
 func TestFormerFormats(t *testing.T) {
 	const history = "s(Be brief.)u(*llm.MediaPart)a(A cat.)" +
 		"u(Oslo and Paris?)a(*llm.ReasoningPart Let me look. c1? c2?)u(c1=4 °C c2=no such city)a(4 °C <there>.)" +
-		"u(Rome?)a(c3? c4?)u(c3=18 °C c4=4 °C)a(Mild.)"
+		"u(Rome?)a(c3? c4?)u(c3=18 °C c4=4 °C)a(Mild.)" +
+		"u(And there?)a(c6? c7?)u(c6=18 °C c7=5 °C)a(Still mild.)"
 	for _, c := range []struct {
 		file    string
 		pending []string // after each record
 	}{
-		{"testdata/v1.jsonl", []string{"", "", "c3 c4", "c4", "", "c5", ""}},
+		{"testdata/v1.jsonl", []string{"", "", "c3 c4", "c4", "", "c5", "", "c6 c7", "c6", "", ""}},
 	} {
 		text, err := os.ReadFile(c.file)
 		if err != nil {
@@ -120,7 +130,7 @@ func TestFormerFormats(t *testing.T) {
 			if i < len(records)-1 {
 				continue
 			}
-			want := llm.Usage{InputTokens: 140, OutputTokens: 18, CacheReadTokens: 20, ServiceTier: llm.TierMixed}
+			want := llm.Usage{InputTokens: 290, OutputTokens: 24, CacheReadTokens: 20, ServiceTier: llm.TierMixed}
 			if got := shape(conv.Messages()); got != history || conv.Usage() != want {
 				t.Errorf("%s: %s, %+v", c.file, got, conv.Usage())
 			}

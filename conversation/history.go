@@ -3,7 +3,6 @@ package conversation
 import (
 	"context"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 
@@ -24,7 +23,7 @@ func (c *Conversation) Append(ctx context.Context, messages ...llm.Message) erro
 	}
 	defer unlock()
 	s := c.committed()
-	if s.pending != nil {
+	if len(s.pending.calls()) > 0 {
 		return invalid("a turn waits for the results of its tool calls")
 	}
 	if len(messages) == 0 {
@@ -37,23 +36,11 @@ func (c *Conversation) Append(ctx context.Context, messages ...llm.Message) erro
 	if err := sound(added, true); err != nil {
 		return err
 	}
-	return c.commit(ctx, record{Type: turnRecord, Messages: added})
-}
-
-// Abandon gives up the turn that waits for results. The history is what it was before the turn.
-func (c *Conversation) Abandon(ctx context.Context) error {
-	if ctx == nil {
-		return invalid("the context is nil")
+	r := record{Type: turnRecord, Messages: added}
+	if p := s.pending; p != nil { // it has its results, and these go on from there
+		r.Messages, r.Usage = append(p.answered(), added...), p.usage
 	}
-	unlock, err := c.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	if c.committed().pending == nil {
-		return nil
-	}
-	return c.commit(ctx, record{Type: dropRecord})
+	return c.commit(ctx, r)
 }
 
 // Repair returns a history that a model accepts: calls without a result are answered, in words
@@ -202,37 +189,4 @@ func wellFormed(r *llm.Response) error {
 		return &llm.Error{Code: llm.ErrMalformedOutput, Op: "conversation", Retryable: new(false), Message: "the answer cannot be part of a history", Err: err}
 	}
 	return nil
-}
-
-// with is what is known of the calls with these results beside. The pending turn stays as it is.
-func (p *pending) with(given []*llm.ToolResultPart) (map[string]*llm.ToolResultPart, error) {
-	results := maps.Clone(p.results)
-	if results == nil {
-		results = make(map[string]*llm.ToolResultPart)
-	}
-	for i, result := range given {
-		if result == nil {
-			return nil, invalid(fmt.Sprintf("results[%d]: nil", i))
-		}
-		calls := p.calls()
-		j := indexOf(calls, result.CallID)
-		if j < 0 || p.results[result.CallID] == nil && results[result.CallID] != nil {
-			return nil, invalid(fmt.Sprintf("results[%d]: it answers no call that waits for a result", i))
-		}
-		copied := llm.User(result).Clone().Content[0].(*llm.ToolResultPart)
-		if copied.Name == "" {
-			copied.Name = calls[j].Name
-		}
-		results[result.CallID] = copied
-	}
-	if len(given) > 0 {
-		parts := make([]llm.Part, len(given))
-		for i, r := range given {
-			parts[i] = r
-		}
-		if err := (&llm.Request{Messages: []llm.Message{llm.User(parts...)}}).Validate(); err != nil {
-			return nil, err
-		}
-	}
-	return results, nil
 }

@@ -38,6 +38,11 @@ type Options struct {
 	// call at a time. Default: [Run]. An error ends the turn and is returned as it is.
 	Approve func(ctx context.Context, call *llm.ToolCallPart) (Decision, error)
 
+	// RunAgain lets [Conversation.Resume] run calls that a Resume before it had begun to run, and
+	// of which no result is known since it died or was cancelled. Set it where a call may take
+	// effect twice. Default: such a Resume is an [ErrConflict].
+	RunAgain bool
+
 	// MaxSteps is how often the model may be asked in a turn. Default 16. A turn that needs
 	// more is an [llm.ErrIncomplete], and nothing of it is committed.
 	MaxSteps int

@@ -116,7 +116,8 @@ func (b *brain) Stream(_ context.Context, req *llm.Request) iter.Seq2[llm.Event,
 // mortal is a store that fails before or after it has written, and may take the process along.
 type mortal struct {
 	conversation.Store
-	fate int
+	fate   int
+	writes int
 }
 
 const (
@@ -141,6 +142,7 @@ func (s *mortal) Append(ctx context.Context, id string, at int, records ...[]byt
 	if err := s.Store.Append(ctx, id, at, records...); err != nil {
 		return err
 	}
+	s.writes++
 	switch fate {
 	case failsAfter:
 		return errors.New("the answer was lost")
@@ -163,6 +165,7 @@ type player struct {
 	opts   conversation.Options
 	c      *conversation.Conversation
 	ids    int
+	ran    map[string]int // calls, by id
 }
 
 func (p *player) chance(percent int) bool { return p.rng.IntN(100) < percent }
@@ -175,8 +178,13 @@ func (p *player) run() {
 	p.brain.mu.Lock()
 	p.brain.next = p.answer
 	p.brain.mu.Unlock()
+	p.ran = make(map[string]int)
 	p.opts = conversation.Options{
-		ID: "c", Store: p.store, MaxSteps: 4,
+		ID: "c", Store: p.store, MaxSteps: 4, RunAgain: p.chance(20),
+		Run: tool.Options{Concurrency: 1, Around: func(ctx context.Context, _ llm.Tool, call *llm.ToolCallPart) (context.Context, func([]llm.Part, error)) {
+			p.ran[call.ID]++
+			return ctx, nil
+		}},
 		Refused: []conversation.Refused{conversation.KeepRefused, conversation.DropRefused, conversation.RedactRefused}[p.rng.IntN(3)],
 		Tools: []tool.Tool{tool.New("act", "acts", func(ctx context.Context, in struct {
 			How string `json:"how"`
@@ -226,6 +234,11 @@ func (p *player) run() {
 		}
 		p.step()
 		p.check()
+	}
+	for id, n := range p.ran {
+		if n > 1 && !p.opts.RunAgain && id != "call_1" { // which the model repeats
+			p.fatalf("%s ran %d times", id, n)
+		}
 	}
 }
 
@@ -305,10 +318,21 @@ func (p *player) step() {
 					results = append(results, llm.ToolResult(call.ID, llm.Text("given")))
 				}
 			}
+			writes := p.store.writes
+			rival, openErr := conversation.Open(ctx, p.model, &p.opts)
+			if openErr != nil {
+				p.fatalf("open: %v", openErr)
+				return nil
+			}
 			if p.chance(50) {
 				_, err = p.c.Resume(ctx, results...)
 			} else {
 				err = p.consume(p.c.ResumeStream(ctx, results...))
+			}
+			if p.store.writes > writes && p.store.fate == lives {
+				if err, died := p.survive(func() error { _, err := rival.Resume(ctx); return err }); err == nil && !died {
+					p.fatalf("two processes resumed the same turn")
+				}
 			}
 			return err
 		case p.chance(10):

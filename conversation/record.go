@@ -26,6 +26,7 @@ type record struct {
 	Usage    llm.Usage     `json:"usage,omitzero"`
 	Steps    int           `json:"steps,omitempty"`   // of a pending turn, so far
 	Results  llm.Parts     `json:"results,omitempty"` // of a pending turn: those that are known
+	Begun    bool          `json:"begun,omitempty"`   // of a pending turn: its other calls may have run
 }
 
 func (r record) encode() ([]byte, error) {
@@ -71,8 +72,8 @@ func (s *state) load(r record) error {
 	if err := s.apply(r); err != nil {
 		return err
 	}
-	if s.pending != nil && len(s.pending.calls()) == 0 {
-		return invalid("a turn waits for results, and no call of it has none")
+	if s.pending != nil && len(s.pending.all()) == 0 {
+		return invalid("a turn waits for results, and has no calls")
 	}
 	return nil
 }
@@ -85,9 +86,10 @@ func (s *state) apply(r record) error {
 		s.usage = s.usage.Add(r.Usage)
 		s.pending = nil
 	case pendingRecord:
-		s.pending = &pending{messages: r.Messages, usage: r.Usage, steps: r.Steps, results: make(map[string]*llm.ToolResultPart)}
-		for _, p := range r.Results {
-			if result, ok := p.(*llm.ToolResultPart); ok {
+		s.pending = &pending{messages: r.Messages, usage: r.Usage, steps: r.Steps, begun: r.Begun, results: make(map[string]*llm.ToolResultPart)}
+		calls := s.pending.all()
+		for _, p := range llm.User(r.Results...).Clone().Content {
+			if result, ok := p.(*llm.ToolResultPart); ok && indexOf(calls, result.CallID) >= 0 {
 				s.pending.results[result.CallID] = result
 			}
 		}
@@ -106,13 +108,7 @@ func unreadable(i int, why string, err error) error {
 
 // record is a pending turn as it is stored.
 func (p *pending) record() record {
-	r := record{Type: pendingRecord, Messages: p.messages, Usage: p.usage, Steps: p.steps}
-	for _, part := range p.last() {
-		if call, ok := part.(*llm.ToolCallPart); ok && p.results[call.ID] != nil {
-			r.Results = append(r.Results, p.results[call.ID])
-		}
-	}
-	return r
+	return record{Type: pendingRecord, Messages: p.messages, Usage: p.usage, Steps: p.steps, Results: p.known(), Begun: p.begun}
 }
 
 // records are the fewest that add up to a state.

@@ -28,18 +28,6 @@ func (c *Conversation) Stream(ctx context.Context, parts ...llm.Part) iter.Seq2[
 	return c.stream(ctx, c.ask(parts))
 }
 
-// Resume gives results for calls that were pending, see [Conversation.Pending], and goes on with
-// the turn. [Options.Approve] is asked again about calls that have none. Where some still wait
-// the results are kept, and the response has [llm.StopToolUse] again.
-func (c *Conversation) Resume(ctx context.Context, results ...*llm.ToolResultPart) (*llm.Response, error) {
-	return c.send(ctx, silent{}, c.resume(results))
-}
-
-// ResumeStream is [Conversation.Resume] as it happens, as [Conversation.Stream] does it.
-func (c *Conversation) ResumeStream(ctx context.Context, results ...*llm.ToolResultPart) iter.Seq2[llm.Event, error] {
-	return c.stream(ctx, c.resume(results))
-}
-
 // send plays a turn. Start does what comes before the model is asked; it returns a response
 // where that is all.
 func (c *Conversation) send(ctx context.Context, s sink, start func(context.Context, *turn) (*llm.Response, error)) (r *llm.Response, err error) {
@@ -83,8 +71,12 @@ func (c *Conversation) stream(ctx context.Context, start func(context.Context, *
 // ask begins a turn with a question.
 func (c *Conversation) ask(parts []llm.Part) func(context.Context, *turn) (*llm.Response, error) {
 	return func(_ context.Context, t *turn) (*llm.Response, error) {
-		if p := c.committed().pending; p != nil {
-			return nil, invalid(fmt.Sprintf("%d tool calls wait for results: Resume, or Abandon the turn", len(p.calls())))
+		p := c.committed().pending
+		if n := len(p.calls()); n > 0 {
+			return nil, invalid(fmt.Sprintf("tool calls wait for results, %d of them: Resume, or Abandon the turn", n))
+		}
+		if p != nil { // it has its results, and no answer yet
+			t.messages, t.usage = p.answered(), p.usage
 		}
 		if len(parts) == 0 {
 			return nil, nil
@@ -97,37 +89,6 @@ func (c *Conversation) ask(parts []llm.Part) func(context.Context, *turn) (*llm.
 			return nil, err
 		}
 		t.messages = append(t.messages, question)
-		return nil, nil
-	}
-}
-
-// resume goes on with the turn that is pending.
-func (c *Conversation) resume(given []*llm.ToolResultPart) func(context.Context, *turn) (*llm.Response, error) {
-	return func(ctx context.Context, t *turn) (*llm.Response, error) {
-		p := c.committed().pending
-		if p == nil {
-			return nil, invalid("no turn waits for results")
-		}
-		results, err := p.with(given)
-		if err != nil {
-			return nil, err
-		}
-		t.messages, t.usage, t.steps = p.messages[:len(p.messages):len(p.messages)], p.usage, p.steps
-		if err := t.maxed(); err != nil {
-			return t.failed(nil, err)
-		}
-		last := p.messages[len(p.messages)-1]
-		r := &llm.Response{Message: last.Clone(), StopReason: llm.StopToolUse, Usage: p.usage}
-		waits, err := t.call(ctx, r.ToolCalls(), results)
-		if err != nil {
-			return t.failed(nil, err)
-		}
-		if waits {
-			return t.deferred(ctx, r, results)
-		}
-		if err := t.sink.used(t.usage); err != nil {
-			return t.failed(nil, err)
-		}
 		return nil, nil
 	}
 }

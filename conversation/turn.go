@@ -95,11 +95,15 @@ func (t *turn) play(ctx context.Context) (*llm.Response, error) {
 			return t.failed(r, err)
 		}
 		if len(calls) > 0 {
-			results := make(map[string]*llm.ToolResultPart)
-			if waits, err := t.call(ctx, calls, results); err != nil {
+			known, waits, err := t.decide(ctx, calls, nil)
+			if waits {
+				return t.deferred(ctx, r, &pending{messages: t.messages})
+			}
+			if err == nil {
+				err = t.answer(ctx, calls, known)
+			}
+			if err != nil {
 				return t.failed(r, err)
-			} else if waits {
-				return t.deferred(ctx, r, results)
 			}
 		}
 		if err := t.sink.used(t.usage); err != nil {
@@ -183,20 +187,25 @@ func (t *turn) request(ctx context.Context, overflow bool) (*llm.Request, error)
 	return req, nil
 }
 
-// call gets results for the calls of a step: those that are given, those that are denied, and
-// those of calls that it runs. It says whether the step has to wait, and then has run none.
-func (t *turn) call(ctx context.Context, calls []*llm.ToolCallPart, results map[string]*llm.ToolResultPart) (waits bool, err error) {
+// decide returns the results that are known before a step's calls run, which are those given and
+// those of calls that are denied, and whether the step has to wait.
+func (t *turn) decide(ctx context.Context, calls []*llm.ToolCallPart, given map[string]*llm.ToolResultPart) (known map[string]*llm.ToolResultPart, waits bool, err error) {
 	if t.c.opts.FailUnknown {
 		for _, call := range calls {
 			if _, ok := t.c.tools.Lookup(call.Name); !ok && !t.c.external(call.Name) {
-				return false, &llm.Error{Code: llm.ErrMalformedOutput, Op: "conversation", Retryable: new(false), Message: "the model called a tool that there is not", Err: tool.ErrUnknown}
+				return nil, false, &llm.Error{Code: llm.ErrMalformedOutput, Op: "conversation", Retryable: new(false), Message: "the model called a tool that there is not", Err: tool.ErrUnknown}
 			}
 		}
 	}
-	known := maps.Clone(results)
-	if waits, err := t.c.decide(ctx, calls, known); waits || err != nil {
-		return waits, err
-	}
+	known = make(map[string]*llm.ToolResultPart)
+	maps.Copy(known, given)
+	waits, err = t.c.decide(ctx, calls, known)
+	return known, waits, err
+}
+
+// answer runs the calls of a step that have no result, adds theirs to those that are known, and
+// all of them to the turn.
+func (t *turn) answer(ctx context.Context, calls []*llm.ToolCallPart, known map[string]*llm.ToolResultPart) error {
 	var run []*llm.ToolCallPart
 	for _, call := range calls {
 		if known[call.ID] == nil {
@@ -218,7 +227,7 @@ func (t *turn) call(ctx context.Context, calls []*llm.ToolCallPart, results map[
 		return nil
 	}
 	if err := show(); err != nil {
-		return false, err
+		return err
 	}
 	var failures []error
 	for result, err := range t.c.tools.Run(ctx, &t.run, run...) {
@@ -227,14 +236,14 @@ func (t *turn) call(ctx context.Context, calls []*llm.ToolCallPart, results map[
 		}
 		known[result.CallID] = result
 		if err := show(); err != nil {
-			return false, err
+			return err
 		}
 	}
 	if ctx.Err() != nil {
-		return false, stopped(ctx)
+		return stopped(ctx)
 	}
 	t.messages = append(t.messages, answer.Clone())
-	return false, t.countFailures(answer, failures)
+	return t.countFailures(answer, failures)
 }
 
 // countFailures ends a turn in which too many steps in a row had no call that succeeded.
@@ -285,8 +294,8 @@ const (
 )
 
 // deferred commits that the turn waits.
-func (t *turn) deferred(ctx context.Context, r *llm.Response, results map[string]*llm.ToolResultPart) (*llm.Response, error) {
-	p := &pending{messages: t.messages, usage: t.usage, steps: t.steps, results: results}
+func (t *turn) deferred(ctx context.Context, r *llm.Response, p *pending) (*llm.Response, error) {
+	p.usage, p.steps = t.usage, t.steps
 	if err := t.c.commit(ctx, p.record()); err != nil {
 		return t.failed(r, err)
 	}
