@@ -412,6 +412,42 @@ func TestRepair(t *testing.T) {
 	}
 }
 
+// What has come of an answer can be kept, wherever it broke off.
+func TestInterrupted(t *testing.T) {
+	const lost = "=The call was interrupted. Whether it took effect is not known."
+	signed := &llm.ReasoningPart{Text: "Hm.", Signature: "c2ln"}
+	half := &llm.ToolCallPart{ID: "c2", Name: "weather", Malformed: `{"city…`}
+	result := llm.ToolResult("c1", llm.Text("4"))
+	for want, parts := range map[string][]llm.Part{
+		"":                       {llm.Text(" "), half, signed},
+		"u(?)a(Yes, [Stopped.])": {llm.Text("Yes,")},
+		"u(?)a(*llm.ReasoningPart Yes, [Stopped.])":         {signed, llm.Text("Yes,"), half, signed},
+		"u(?)a(Look: c1?)u(c1" + lost + ")a([Stopped.])":    {llm.Text("Look:"), call("c1", "Oslo"), half},
+		"u(?)a(Look: c1?)u(c1=4)a([Stopped.])":              {llm.Text("Look:"), call("c1", "Oslo"), result},
+		"u(?)a(Look: c1?)u(c1=4)a(It is [Stopped.])":        {llm.Text("Look:"), call("c1", "Oslo"), result, llm.Text("It is"), signed},
+		"u(?)a(c1? c3?)u(c1=4 c3" + lost + ")a([Stopped.])": {call("c1", "Oslo"), call("c3", "Rome"), result},
+	} {
+		partial := &llm.Response{Message: llm.Assistant(parts...)}
+		before := encoded([]llm.Message{partial.Message})
+		got := conversation.Interrupted([]llm.Part{llm.Text("?")}, partial, "[Stopped.]")
+		if shape(got) != want {
+			t.Errorf("got  %s\nwant %s", shape(got), want)
+		}
+		if err := conversation.New(script(), nil).Append(t.Context(), got...); err != nil {
+			t.Errorf("%s: %v", want, err)
+		}
+		if encoded([]llm.Message{partial.Message}) != before {
+			t.Errorf("%s: the partial response was changed", want)
+		}
+	}
+	if got := conversation.Interrupted(nil, nil, "x"); got != nil {
+		t.Errorf("of nothing came %s", shape(got))
+	}
+	if got := shape(conversation.Interrupted(nil, &llm.Response{Message: llm.AssistantText("And")}, "[Stopped.]")); got != "a(And [Stopped.])" {
+		t.Errorf("without a question: %s", got)
+	}
+}
+
 func TestInvalidOptions(t *testing.T) {
 	for name, c := range map[string]*conversation.Conversation{
 		"nil model":     conversation.New(nil, nil),

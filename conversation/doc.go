@@ -20,7 +20,7 @@
 // A turn is committed whole, just before Send returns or the stream finishes, or not at all:
 // after a failure, a cancel, a panic or the death of the process the history is what it was. So
 // it can always be sent. What is known of a turn that failed comes with the error; to keep an
-// answer that was stopped, add it with [Conversation.Append]. Use [Repair] on a history that
+// answer that was stopped, append what [Interrupted] makes of it. Use [Repair] on a history that
 // another program has left with open calls.
 //
 // Turns of a conversation run one after the other; a tool that sends to its own conversation

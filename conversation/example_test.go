@@ -33,6 +33,39 @@ func Example() {
 	// 4 messages
 }
 
+// An answer that breaks off, or that the user stops, is kept as far as it came.
+func ExampleInterrupted() {
+	model := fake.New(
+		fake.Text("Once upon a time there was a fox.").Chunk(4).CutAfter(5),
+		fake.Text("… who lived in a wood."),
+	)
+	c := conversation.New(model, nil)
+	question := []llm.Part{llm.Text("Tell me a story.")}
+	ctx := context.Background()
+
+	var acc llm.Accumulator
+	for _, err := range acc.Tee(c.Stream(ctx, question...)) {
+		if err != nil {
+			kept := conversation.Interrupted(question, acc.Response(), "[This answer was cut off.]")
+			if err := c.Append(context.WithoutCancel(ctx), kept...); err != nil {
+				panic(err)
+			}
+		}
+	}
+	resp, err := c.Send(ctx, llm.Text("Go on."))
+	if err != nil {
+		panic(err)
+	}
+	for _, p := range c.Messages()[1].Content {
+		fmt.Println(p.(*llm.TextPart).Text)
+	}
+	fmt.Println(resp.Text())
+	// Output:
+	// Once upon a time
+	// [This answer was cut off.]
+	// … who lived in a wood.
+}
+
 func ExampleConversation_Stream() {
 	model := fake.New(
 		fake.ToolCall("clock", map[string]any{}),

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/parley-sdk/parley/llm"
 )
 
 // Append adds messages to the history: to seed it, to import one, or to keep an answer that was
-// stopped. They are validated, and each tool call must have its result in the message behind
+// stopped, see [Interrupted]. They are validated, and each tool call must have its result in the message behind
 // it; [Repair] mends a history in which one is missing. It is all or nothing, and no call of
 // the model. While a turn is pending it is an [llm.ErrInvalidRequest].
 func (c *Conversation) Append(ctx context.Context, messages ...llm.Message) error {
@@ -71,7 +72,7 @@ func Repair(messages []llm.Message) []llm.Message {
 				}
 			}
 			if len(open) > 0 && m.Role != llm.RoleSystem {
-				answers = append(answers, interrupted(open)...)
+				answers = append(answers, unanswered(open)...)
 				open = nil
 			}
 			if len(answers) > 0 && m.Role == llm.RoleAssistant {
@@ -85,9 +86,54 @@ func Repair(messages []llm.Message) []llm.Message {
 		}
 	}
 	if len(open) > 0 {
-		out = append(out, llm.User(interrupted(open)...))
+		out = append(out, llm.User(unanswered(open)...))
 	}
 	return out
+}
+
+// Interrupted is a turn whose answer broke off, in a form that [Conversation.Append] takes: the
+// question, and of the partial response that [llm.Accumulator] or [llm.Collect] made of
+// [Conversation.Stream] what is of use to the model when it goes on. Steps that were done are
+// whole, calls without a result are answered as by [Repair], and reasoning that led to nothing
+// and calls without all their arguments are left out. The note, "[Interrupted by the user.]" say,
+// comes last, for the model and for who reads the history. It is nil where nothing had come.
+//
+// Append with a context that has not ended, as [context.WithoutCancel] makes one.
+func Interrupted(question []llm.Part, partial *llm.Response, note string) []llm.Message {
+	if partial == nil {
+		return nil
+	}
+	said := split(llm.Assistant(partial.Message.Content...))
+	last := &said[len(said)-1]
+	if last.Role == llm.RoleAssistant {
+		last.Content = slices.DeleteFunc(last.Content, func(p llm.Part) bool {
+			call, _ := p.(*llm.ToolCallPart)
+			text, _ := p.(*llm.TextPart)
+			return call != nil && call.Malformed != "" || text != nil && strings.TrimSpace(text.Text) == ""
+		})
+		for n := len(last.Content); n > 0; n-- {
+			if _, reasoning := last.Content[n-1].(*llm.ReasoningPart); !reasoning {
+				break
+			}
+			last.Content = last.Content[:n-1]
+		}
+		if len(last.Content) == 0 {
+			said = said[:len(said)-1]
+		}
+	}
+	if len(said) == 0 {
+		return nil
+	}
+	if len(question) > 0 {
+		said = slices.Insert(said, 0, llm.User(question...))
+	}
+	turn := Repair(said)
+	if turn[len(turn)-1].Role != llm.RoleAssistant {
+		turn = append(turn, llm.Assistant())
+	}
+	last = &turn[len(turn)-1]
+	last.Content = append(slices.Clip(last.Content), llm.Text(note))
+	return turn
 }
 
 // split takes an answer apart at the results that it holds. Parts that are nil are left out.
@@ -117,8 +163,8 @@ func indexOf(calls []*llm.ToolCallPart, id string) int {
 	return slices.IndexFunc(calls, func(c *llm.ToolCallPart) bool { return c.ID == id })
 }
 
-// interrupted are results for calls of which nothing is known.
-func interrupted(calls []*llm.ToolCallPart) []llm.Part {
+// unanswered are results for calls of which nothing is known.
+func unanswered(calls []*llm.ToolCallPart) []llm.Part {
 	var out []llm.Part
 	for _, call := range calls {
 		result := llm.ToolError(call.ID, "The call was interrupted. Whether it took effect is not known.")

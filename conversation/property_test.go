@@ -346,8 +346,16 @@ func (p *player) step() {
 			return nil
 		case p.chance(50):
 			_, err = p.c.Send(ctx, question...)
-		default:
-			err = p.consume(p.c.Stream(ctx, question...))
+			return err
+		}
+		var acc llm.Accumulator
+		err = p.consume(acc.Tee(p.c.Stream(ctx, question...)))
+		kept := conversation.Interrupted(question, acc.Response(), "[Interrupted.]")
+		if err == nil || kept == nil || p.chance(50) {
+			return err
+		}
+		if err = p.c.Append(context.WithoutCancel(ctx), kept...); errors.Is(err, llm.ErrInvalidRequest) {
+			p.fatalf("what came cannot be kept: %v", err)
 		}
 		return err
 	})

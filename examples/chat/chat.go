@@ -25,14 +25,13 @@ type chat struct {
 	ledger     *usage.Ledger
 	opts       *conversation.Options
 	talk       *conversation.Conversation
-	part       *partial // of the answer at hand
 	in         input
 	term       *terminal
 	interrupts <-chan os.Signal
 }
 
 func newChat(model llm.Model, in input, term *terminal, interrupts <-chan os.Signal) *chat {
-	c := &chat{ledger: usage.NewLedger(nil), part: new(partial), in: in, term: term, interrupts: interrupts}
+	c := &chat{ledger: usage.NewLedger(nil), in: in, term: term, interrupts: interrupts}
 	c.model = llm.Wrap(model, middleware.Standard(middleware.Config{
 		Usage: usage.New(c.ledger),
 		Retry: retry.New(&retry.Options{OnRetry: func(a retry.Attempt) {
@@ -43,7 +42,6 @@ func newChat(model llm.Model, in input, term *terminal, interrupts <-chan os.Sig
 		System:  []llm.Part{llm.Text(instructions)},
 		Tools:   tools(time.Now),
 		Request: &llm.Request{MaxTokens: 4000},
-		OnStep:  func(_ context.Context, _ int, r *llm.Response) { c.part.step(r.Message) },
 	}
 	return c
 }
@@ -112,16 +110,17 @@ func (c *chat) read() (string, error) {
 
 // answer has a question answered, and shows what comes as it comes.
 func (c *chat) answer(ctx context.Context, question string) {
-	c.part = new(partial)
 	answering, done := c.interruptible(ctx)
 	defer done()
 	c.term.spin("waiting")
-	for ev, err := range c.talk.Stream(answering, llm.Text(question)) {
+	asked := []llm.Part{llm.Text(question)}
+	var came llm.Accumulator
+	for ev, err := range came.Tee(c.talk.Stream(answering, asked...)) {
 		if err != nil {
-			c.brokeOff(ctx, question, err, answering.Err() != nil)
+			c.brokeOff(ctx, asked, came.Response(), err, answering.Err() != nil)
 			return
 		}
-		c.show(ev)
+		c.show(ev, &came)
 	}
 }
 
@@ -139,20 +138,19 @@ func (c *chat) interruptible(ctx context.Context) (context.Context, func()) {
 	return ctx, func() { cancel(); waiting.Wait() }
 }
 
-// show shows an event of an answer.
-func (c *chat) show(ev llm.Event) {
+// show shows an event of an answer, of which that much has come.
+func (c *chat) show(ev llm.Event, came *llm.Accumulator) {
 	switch ev := ev.(type) {
 	case *llm.ReasoningDelta:
 		c.term.add(thought, dim, ev.Text)
 	case *llm.TextDelta:
-		c.part.text.WriteString(ev.Text)
 		c.term.add(text, plain, ev.Text)
 	case *llm.PartStart:
 		switch p := ev.Part.(type) {
 		case *llm.ToolCallPart:
 			c.term.spin(p.Name)
 		case *llm.ToolResultPart:
-			c.showCall(c.part.answered(p), p)
+			c.showCall(callOf(p, came.Response()), p)
 			c.term.spin("waiting")
 		}
 	case *llm.Finish:
@@ -169,6 +167,16 @@ func (c *chat) show(ev llm.Event) {
 			c.term.remark(dim, "(the answer stopped: %s)", ev.StopReason)
 		}
 	}
+}
+
+// callOf is the call that a result answers.
+func callOf(result *llm.ToolResultPart, came *llm.Response) *llm.ToolCallPart {
+	for _, call := range came.ToolCalls() {
+		if call.ID == result.CallID {
+			return call
+		}
+	}
+	return nil
 }
 
 // showCall shows a call and its result, in one line.

@@ -169,9 +169,12 @@ func TestInterrupt(t *testing.T) {
 				case !notice: // it was whole already
 					wants(t, shown, "But that is another story.")
 				default:
-					want := append(before, llm.UserText("Tell me a story."), llm.Assistant(llm.Text(strings.TrimSpace(came)), llm.Text(interrupted)))
-					if diff := cmp.Diff(want, history); diff != "" {
-						t.Error(diff)
+					n := len(before)
+					if diff := cmp.Diff(append(before, llm.UserText("Tell me a story.")), history[:n+1]); diff != "" || len(history) != n+2 {
+						t.Errorf("%d messages: %s", len(history), diff)
+					}
+					if got, ok := strings.CutSuffix(textOf(history[n+1].Content), interrupted); !ok || strings.TrimSpace(got) != strings.TrimSpace(came) {
+						t.Errorf("kept %q\nof   %q", got, came)
 					}
 					_, more, _ := strings.Cut(s.say("go on"), "… ")
 					if whole := strings.TrimSpace(came) + " " + strings.TrimSpace(more); strings.Join(strings.Fields(whole), "") != strings.Join(strings.Fields(story), "") {
@@ -218,16 +221,6 @@ func TestInterruptTool(t *testing.T) {
 		s.leave()
 	})
 	accepted(t, history)
-
-	p := new(partial)
-	p.step(llm.Assistant(llm.Text("Look:"), &llm.ToolCallPart{ID: "1", Name: "a", Input: []byte(`{}`)}, &llm.ToolCallPart{ID: "2", Name: "b", Input: []byte(`{}`)}))
-	if call := p.answered(llm.ToolResult("1", llm.Text("yes"))); call == nil || call.Name != "a" {
-		t.Error("the result has no call")
-	}
-	history = p.history("?", interrupted)
-	if len(history) != 4 || len(history[2].Content) != 2 || !history[2].Content[1].(*llm.ToolResultPart).IsError {
-		t.Errorf("%+v", history)
-	}
 }
 
 func TestErrors(t *testing.T) {

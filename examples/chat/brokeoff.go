@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -17,59 +16,14 @@ const (
 	cutOff      = "[This answer was cut off.]"
 )
 
-// partial is what has come of an answer: steps that are done with the results of their calls,
-// and the text of the step at hand. Of the latter nothing else is of use: reasoning without its
-// end has no signature, and a call without its end no arguments.
-type partial struct {
-	messages []llm.Message
-	text     strings.Builder
-}
-
-// step adds a step that is done.
-func (p *partial) step(m llm.Message) {
-	p.messages = append(p.messages, m.Clone())
-	p.text.Reset()
-}
-
-// answered adds the result of a call, and returns the call.
-func (p *partial) answered(result *llm.ToolResultPart) *llm.ToolCallPart {
-	if n := len(p.messages); n == 0 || p.messages[n-1].Role == llm.RoleAssistant {
-		p.messages = append(p.messages, llm.User())
-	}
-	last := len(p.messages) - 1
-	p.messages[last].Content = append(p.messages[last].Content, result)
-	for _, m := range p.messages[:last] {
-		for _, part := range m.Content {
-			if call, ok := part.(*llm.ToolCallPart); ok && call.ID == result.CallID {
-				return call
-			}
-		}
-	}
-	return nil
-}
-
-// history is the turn as it can be kept, with the mark at its end; nil where nothing has come.
-func (p *partial) history(question, mark string) []llm.Message {
-	said := strings.TrimSpace(p.text.String())
-	if len(p.messages) == 0 && said == "" {
-		return nil
-	}
-	end := llm.AssistantText(mark)
-	if said != "" {
-		end = llm.Assistant(llm.Text(said), llm.Text(mark))
-	}
-	// Calls that have no result yet get one that says so.
-	return conversation.Repair(slices.Concat([]llm.Message{llm.UserText(question)}, p.messages, []llm.Message{end}))
-}
-
 // brokeOff keeps what has come of an answer, and says why that is not all. The conversation
 // itself has dropped the turn.
-func (c *chat) brokeOff(ctx context.Context, question string, err error, byUser bool) {
+func (c *chat) brokeOff(ctx context.Context, question []llm.Part, came *llm.Response, err error, byUser bool) {
 	mark := cutOff
 	if byUser {
 		mark = interrupted
 	}
-	kept := c.part.history(question, mark)
+	kept := conversation.Interrupted(question, came, mark)
 	if err := c.talk.Append(ctx, kept...); err != nil {
 		c.term.remark(red, "What has come cannot be kept: %v", err)
 		kept = nil
