@@ -4,9 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,9 +21,6 @@ const (
 
 // file keeps a ledger on the disk: a record of its sums, and one of each call since.
 type file struct {
-	path string
-	opts journal.Options
-
 	// Bookings hold gate for reading, so that who holds it for writing sees what is booked in
 	// memory and in the file alike.
 	gate         sync.RWMutex
@@ -80,18 +75,13 @@ type sumsRecord struct {
 // next. See "Persistence" in the package documentation for what survives what.
 func OpenLedger(path string, opts *Options) (*Ledger, error) {
 	l := NewLedger(opts)
-	path, err := filepath.Abs(path) // it may be opened again
+	f := &file{compactAfter: compactAfter}
+	var err error
+	f.journal, err = journal.Open(path, &journal.Options{NoSync: l.opts.NoSync, Replay: func(b []byte) error { return l.replay(f, b) }})
 	if err != nil {
 		return nil, unusable(err)
 	}
-	f := &file{path: path, opts: journal.Options{NoSync: l.opts.NoSync}, compactAfter: compactAfter}
-	replay := f.opts
-	replay.Replay = func(b []byte) error { return l.replay(f, b) }
-	j, err := journal.Open(path, &replay)
-	if err != nil {
-		return nil, unusable(err)
-	}
-	f.journal, l.file = j, f
+	l.file = f
 	return l, nil
 }
 
@@ -117,10 +107,8 @@ func (l *Ledger) Close() error {
 	}
 	f.closed = true
 	var err error
-	if f.behind {
+	if f.behind || f.journal.Sync() != nil {
 		err = l.rewrite()
-	} else {
-		err = f.journal.Sync()
 	}
 	if err = errors.Join(err, f.journal.Close()); err != nil {
 		return unusable(err)
@@ -257,26 +245,8 @@ func (l *Ledger) rewrite() error {
 	if err == nil {
 		err = f.journal.Rewrite(line)
 	}
-	if errors.Is(err, journal.ErrBroken) || errors.Is(err, fs.ErrClosed) { // closed: it was broken, and could not be opened again
-		f.behind = true
-		if failed := f.reopen(line); failed != nil {
-			return errors.Join(err, failed)
-		}
-		err = nil
-	}
-	f.behind = f.behind && err != nil
+	f.behind = err != nil && (f.behind || errors.Is(err, journal.ErrBroken))
 	return err
-}
-
-// reopen takes a journal that is broken into service again.
-func (f *file) reopen(line []byte) error {
-	f.journal.Close()
-	j, err := journal.Open(f.path, &f.opts)
-	if err != nil {
-		return err
-	}
-	f.journal = j
-	return j.Rewrite(line)
 }
 
 // rewritten is Reset's end: the file says what the ledger does.
