@@ -27,7 +27,8 @@ type Budget struct {
 	Limit USD
 	// Period begins anew each time that it has passed since the epoch, in UTC: one of 24 hours
 	// at midnight, one of 7 days on Thursdays. 0 or less = the budget is never renewed. A call
-	// counts in the period in which it began.
+	// counts in the period in which it began. While the clock is set back, a period begins anew
+	// only after as much time has passed too: what is spent is not forgotten.
 	Period time.Duration
 }
 
@@ -100,7 +101,7 @@ func newBudgets(given []Budget) *budgets {
 	bs := &budgets{byTag: map[string]map[string][]*budget{}, byKey: map[string]*budget{}}
 	for _, g := range given {
 		g.Tags, g.Period = maps.Clone(g.Tags), max(0, g.Period)
-		b := &budget{Budget: g, key: budgetKey(g), current: &window{}}
+		b := &budget{Budget: g, key: budgetKey(g), current: newWindow(0)}
 		names := slices.Sorted(maps.Keys(g.Tags))
 		if b.Name == "" {
 			b.Name = defaultName(names)
@@ -307,7 +308,7 @@ func (bs *budgets) restore(charges []chargeRecord) {
 			continue
 		}
 		if c.Start > b.current.start {
-			b.current = &window{start: c.Start}
+			b.current = newWindow(c.Start)
 		}
 		if c.Start == b.current.start {
 			b.current.spend(c.Spent)
