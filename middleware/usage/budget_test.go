@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"log/slog"
 	"math/rand/v2"
@@ -441,6 +442,19 @@ func TestUnpriced(t *testing.T) {
 	same(t, "booked", "unknown", l.Total().Cost.String())
 	same(t, "spent", "6 + unknown", l.Budgets()[0].Spent.String())
 	same(t, "left", "4", l.Budgets()[0].Left.String())
+}
+
+// Models with long names are warned of, too; those that have no row of their own, together.
+func TestUnpricedWithALongName(t *testing.T) {
+	for length, want := range map[int]int{247: 2, 248: 2, 256: 2, 257: 1, 10_000: 1} {
+		warnings := 0
+		l := usage.NewLedger(&usage.Options{Prices: dollars, Budgets: []usage.Budget{{Limit: usd("10")}}, OnWarning: func(error) { warnings++ }})
+		for i := range 4 {
+			name := strings.Repeat("x", length-1) + strconv.Itoa(i%2)
+			llm.Wrap(&scripted{llm.Info{Model: name}, turn{}}, usage.New(l)).Generate(t.Context(), ask(1, 1))
+		}
+		same(t, fmt.Sprint("warnings for ", length, " bytes"), want, warnings)
+	}
 }
 
 // Without OnWarning the default logger has the warnings.

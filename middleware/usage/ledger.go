@@ -54,8 +54,8 @@ type Options struct {
 	NoSync bool
 
 	// OnWarning is told what somebody should look after: a call of a budget whose price is not
-	// known (once for each model), a file that cannot be written. It holds no content and no
-	// values of tags. Nil = log/slog's default logger has it, as a warning. It is called by
+	// known (once for each model, and once for all whose ID is longer than 256 bytes), a file
+	// that cannot be written. It holds no content and no values of tags. Nil = log/slog's default logger has it, as a warning. It is called by
 	// several goroutines at a time.
 	OnWarning func(error)
 }
