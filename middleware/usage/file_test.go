@@ -283,7 +283,7 @@ func TestFileErrors(t *testing.T) {
 		t.Errorf("a ledger in memory: %v", err)
 	}
 
-	if _, err := usage.OpenLedger(filepath.Join(dir, "no", "ledger"), nil); err == nil || !strings.Contains(err.Error(), "no such file") {
+	if _, err := usage.OpenLedger(filepath.Join(dir, "no", "ledger"), nil); err == nil || strings.Count(err.Error(), "no such file") != 1 {
 		t.Error(err)
 	}
 	for name, content := range map[string]string{"not a ledger": `{"name":"annabel"}`, "not of this release": `{"batch":{"id":1}}`, "not an object": `[1]`, "odd money": `{"call":{"id":1,"cost":{"usd":1.5}}}`} {
