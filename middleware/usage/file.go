@@ -3,20 +3,12 @@ package usage
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/parley-sdk/parley/internal/journal"
 	"github.com/parley-sdk/parley/llm"
-)
-
-const (
-	compactAfter = 10_000           // calls, after which sums take their place in the file
-	mendAfter    = 10 * time.Second // between attempts to write a file that could not be written
 )
 
 // file keeps a ledger on the disk: a record of its sums, and one of each call since.
@@ -33,40 +25,6 @@ type file struct {
 	behind bool // calls are missing in the file: it has to be written anew
 	mended time.Time
 	closed bool
-}
-
-// record is a line of the file: one of its fields is set.
-type record struct {
-	Call *callRecord `json:"call,omitempty"`
-	Sums *sumsRecord `json:"sums,omitempty"`
-}
-
-// callRecord is a call that was booked.
-type callRecord struct {
-	ID      int64             `json:"id"`
-	At      time.Time         `json:"at"`
-	Model   string            `json:"model"`
-	Tags    map[string]string `json:"tags,omitempty"` // those that rows are kept of
-	Usage   llm.Usage         `json:"usage"`
-	Cost    Cost              `json:"cost"` // by the prices of then
-	Failed  bool              `json:"failed,omitempty"`
-	Charges []chargeRecord    `json:"charges,omitempty"`
-}
-
-// chargeRecord is what was spent of a budget in the period that began at a time.
-type chargeRecord struct {
-	Budget string `json:"budget"` // its key
-	Start  int64  `json:"start"`
-	Spent  Cost   `json:"spent"`
-}
-
-// sumsRecord is all calls up to an ID.
-type sumsRecord struct {
-	ID      int64                       `json:"id"`
-	At      time.Time                   `json:"at"`
-	Total   sums                        `json:"total"`
-	Rows    map[string]map[string]*sums `json:"rows"`
-	Budgets []chargeRecord              `json:"budgets,omitempty"`
 }
 
 // OpenLedger returns a ledger that is kept in a file, with what it knows from earlier runs:
@@ -116,15 +74,14 @@ func (l *Ledger) Close() error {
 	return nil
 }
 
-// keep writes a call to the file. It returns what to do when it is booked in memory as well.
-func (l *Ledger) keep(a *attempt, b *booking) (after func()) {
+// keep books a call in the file and in memory.
+func (l *Ledger) keep(a *attempt, b *booking) {
 	f := l.file
 	f.gate.RLock()
 	failure := f.append(a, b, l.opts.GroupBy)
-	return func() {
-		f.gate.RUnlock()
-		l.lookAfter(failure)
-	}
+	l.commit(a, b)
+	f.gate.RUnlock()
+	l.lookAfter(failure)
 }
 
 func (f *file) append(a *attempt, b *booking, groupBy []string) error {
@@ -152,25 +109,6 @@ func (f *file) append(a *attempt, b *booking, groupBy []string) error {
 	return nil
 }
 
-// lacks notes that a call could not be written. The first one has the error, for a warning.
-func (f *file) lacks(err error) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.behind {
-		return nil
-	}
-	f.behind = true
-	return err
-}
-
-// bounded is a key that has a row of its own, or that of the others.
-func bounded(key string) string {
-	if len(key) > maxKey {
-		return otherKey
-	}
-	return key
-}
-
 var errClosed = errors.New("a call ended after Close: it is booked in memory only")
 
 // missing says whether calls are not written one by one, since the file has to be
@@ -184,133 +122,13 @@ func (f *file) missing() (bool, error) {
 	return f.behind, nil
 }
 
-// lookAfter writes the file anew where that is due, after a call that could not be
-// written or after many that were.
-func (l *Ledger) lookAfter(failure error) {
-	if failure == errClosed {
-		l.warn("closed", llm.ErrInternal, failure.Error())
-		return
-	}
-	f := l.file
-	if failure == nil && f.calls.Load() < f.compactAfter && !f.mendable() {
-		return
-	}
-	behind, err := l.compact(failure)
-	if err == nil {
-		return
-	}
-	e, what := unusable(err), "the file grows until it can be written anew: "
-	if behind {
-		what = "calls are booked in memory only until the file can be written: "
-	}
-	e.Message = what + e.Message
-	l.warning(e)
-}
-
-// mendable says that it is time to try again to write the file.
-func (f *file) mendable() bool {
+// lacks notes that a call could not be written. The first one has the error, for a warning.
+func (f *file) lacks(err error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.behind && !f.closed && time.Since(f.mended) >= mendAfter
-}
-
-// compact writes the file anew, unless another has just done that. The error is what to warn
-// of; behind says that calls are missing in the file.
-func (l *Ledger) compact(failure error) (behind bool, err error) {
-	f := l.file
-	f.gate.Lock()
-	defer f.gate.Unlock()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch {
-	case f.closed || !f.behind && f.calls.Load() < f.compactAfter:
-		return false, nil
-	case f.behind && time.Since(f.mended) < mendAfter:
-		return true, failure
+	if f.behind {
+		return nil
 	}
-	if err = l.rewrite(); err != nil {
-		err = errors.Join(failure, err)
-	}
-	return f.behind, err
-}
-
-// rewrite puts the sums in the place of all that is in the file. Where that fails, but the
-// file is as it was, calls can be added to it still. It is called with the gate held for
-// writing, and with the lock of the file.
-func (l *Ledger) rewrite() error {
-	f := l.file
-	f.calls.Store(0)
-	f.mended = time.Now()
-	line, err := json.Marshal(record{Sums: l.sums()})
-	if err == nil {
-		err = f.journal.Rewrite(line)
-	}
-	f.behind = err != nil && (f.behind || errors.Is(err, journal.ErrBroken))
+	f.behind = true
 	return err
-}
-
-// rewritten is Reset's end: the file says what the ledger does.
-func (l *Ledger) rewritten() func() {
-	return func() {
-		f := l.file
-		f.mu.Lock()
-		var err error
-		if !f.closed {
-			f.behind = true
-			err = l.rewrite()
-		}
-		f.mu.Unlock()
-		f.gate.Unlock()
-		if err != nil {
-			e := unusable(err)
-			e.Message = "the file still has the sums from before Reset, until it can be written: " + e.Message
-			l.warning(e)
-		}
-	}
-}
-
-// sums returns all that the file has to hold.
-func (l *Ledger) sums() *sumsRecord {
-	r := &sumsRecord{ID: l.file.lastID.Load(), At: time.Now().UTC()}
-	r.Total, r.Rows = l.table.all(false)
-	l.budgets.mu.Lock()
-	defer l.budgets.mu.Unlock()
-	for _, b := range l.budgets.all {
-		if w := b.current; w.spent != (Cost{}) {
-			r.Budgets = append(r.Budgets, chargeRecord{b.key, w.start, w.spent})
-		}
-	}
-	return r
-}
-
-// replay books what is in a line of the file. Nobody else has the ledger yet.
-func (l *Ledger) replay(f *file, line []byte) error {
-	var r record
-	if err := json.Unmarshal(line, &r); err != nil {
-		return fmt.Errorf("a record is not that of a ledger: %w", err)
-	}
-	switch {
-	case r.Sums != nil:
-		for tag := range maps.Clone(r.Sums.Rows) {
-			if tag != modelTag && l.opts.GroupBy != nil && !slices.Contains(l.opts.GroupBy, tag) {
-				delete(r.Sums.Rows, tag)
-			}
-		}
-		for _, rows := range r.Sums.Rows {
-			maps.DeleteFunc(rows, func(_ string, s *sums) bool { return s == nil })
-		}
-		l.table.load(r.Sums.Total, r.Sums.Rows)
-		l.budgets.restore(r.Sums.Budgets)
-		f.lastID.Store(max(f.lastID.Load(), r.Sums.ID))
-	case r.Call != nil:
-		c := r.Call
-		l.table.book(&booking{model: c.Model, part: Part{1, c.Usage, c.Cost},
-			failed: c.Failed, estimated: c.Usage.Estimated}, &callTags{private: c.Tags}, l.opts.GroupBy)
-		l.budgets.restore(c.Charges)
-		f.lastID.Store(max(f.lastID.Load(), c.ID))
-		f.calls.Add(1)
-	default:
-		return errors.New("a record is of a kind that this release does not know: use the release that wrote it, or a later one")
-	}
-	return nil
 }

@@ -105,16 +105,18 @@ func orDefault(n, standard int) int {
 
 // book adds a call to the books.
 func (l *Ledger) book(a *attempt, b *booking) {
-	l.commit(a, b)
+	if l.file == nil {
+		l.commit(a, b)
+	} else {
+		l.keep(a, b)
+	}
 	if l.counters != nil {
 		l.counters.record(a, b, l.opts.MetricTags)
 	}
 }
 
+// commit books a call in memory.
 func (l *Ledger) commit(a *attempt, b *booking) {
-	if l.file != nil {
-		defer l.keep(a, b)()
-	}
 	l.budgets.settle(a.charges, b.part.Cost)
 	l.table.book(b, &a.tags, l.opts.GroupBy)
 }
@@ -162,7 +164,7 @@ func (l *Ledger) snapshot(forget bool) Snapshot {
 func (l *Ledger) Reset() Snapshot {
 	if l.file != nil {
 		l.file.gate.Lock()
-		defer l.rewritten()()
+		defer l.rewritten()
 	}
 	return l.snapshot(true)
 }

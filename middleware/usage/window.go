@@ -6,7 +6,7 @@ import "time"
 // it reserved in, even where the budget has another by then.
 type window struct {
 	start    int64     // Unix nanoseconds; 0 where there is no period
-	shown    int64     // the start of the period that the clock shows, less where it was set back
+	shown    int64     // start of the period that the clock shows: an earlier one after it was set back
 	opened   time.Time // to see that a period has passed, whatever the clock was set to
 	spent    Cost
 	reserved USD

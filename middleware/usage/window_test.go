@@ -97,9 +97,9 @@ func TestClockSetRight(t *testing.T) {
 		c.spend("2026-11-24 00:00:00", "3") // perhaps too soon
 		time.Sleep(day)
 		c.spend("2026-11-25 00:00:00", "1")
-		time.Sleep(day - 1)
+		time.Sleep(day - time.Second)
 		c.spend("2026-11-25 23:59:59", "2")
-		time.Sleep(1)
+		time.Sleep(time.Second)
 		c.spend("2026-11-26 00:00:00", "1")
 	})
 }
