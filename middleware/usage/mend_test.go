@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -177,6 +179,41 @@ func TestFileIsWrittenAnew(t *testing.T) {
 			defer l.Close()
 			same(t, "calls", int64(4), l.Total().Calls)
 		})
+	}
+}
+
+// However often the file goes while calls end, each is there after Close, once.
+func TestFileIsRemovedWhileCallsEnd(t *testing.T) {
+	for _, noSync := range []bool{false, true} {
+		path := filepath.Join(t.TempDir(), "ledger")
+		opts := options()
+		opts.NoSync = noSync
+		l := open(t, path, opts)
+		usage.CompactAfter(l, 97) // which writes the file anew, so that there is one to remove
+		m := llm.Wrap(answering(llm.Usage{InputTokens: 1}), usage.New(l))
+		var wg sync.WaitGroup
+		var removed atomic.Int64
+		for w := range 8 {
+			wg.Go(func() {
+				for i := range 200 {
+					ways[i%2].call(t.Context(), m, ask(1, 1))
+					if w == 0 && i%10 == 9 && os.Remove(path) == nil {
+						removed.Add(1)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if removed.Load() == 0 && runtime.GOOS != "windows" {
+			t.Error("the file was never removed")
+		}
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+		again := open(t, path, opts)
+		same(t, "calls", int64(8*200), again.Total().Calls)
+		same(t, "spent", "1600", again.Budgets()[0].Spent.String())
+		again.Close()
 	}
 }
 
