@@ -131,7 +131,9 @@ func (e *Error) text(outer Error) string {
 	if e.Code == outer.Code {
 		code = ""
 	}
-	for _, s := range []string{code, Redact(e.Message), safeText(e.Err, *e)} {
+	shown := *e
+	shown.Message = Redact(e.Message)
+	for _, s := range []string{code, shown.Message, safeText(e.Err, shown)} {
 		if s != "" {
 			if b.Len() > 0 {
 				b.WriteString(": ")
@@ -232,7 +234,7 @@ func safeText(err error, outer Error) string {
 		}
 		return e.known().Error()
 	case syscall.Errno:
-		return e.Error()
+		return notIn(outer.Message, e)
 	case interface{ Unwrap() error }:
 		return safeText(e.Unwrap(), outer)
 	case interface{ Unwrap() []error }:
@@ -249,7 +251,15 @@ func safeText(err error, outer Error) string {
 		return strings.Join(texts, "; ")
 	}
 	if isContextError(err) {
-		return err.Error()
+		return notIn(outer.Message, err)
+	}
+	return ""
+}
+
+// notIn is the text of an error, unless a message has it already.
+func notIn(message string, err error) string {
+	if s := err.Error(); !strings.Contains(message, s) {
+		return s
 	}
 	return ""
 }

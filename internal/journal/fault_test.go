@@ -134,7 +134,7 @@ func TestTruncateFails(t *testing.T) {
 	d.free, d.truncate = 20, syscall.EIO
 	wantError(t, j.Append([]byte("2")), ErrBroken, syscall.ENOSPC.Error(), syscall.EIO.Error())
 	d.free, d.truncate = 1<<20, nil
-	for _, err := range []error{j.Append([]byte("2")), j.AppendAt(2, []byte("2")), j.Rewrite(), j.Sync()} {
+	for _, err := range []error{j.Append([]byte("2")), j.AppendAt(2, []byte("2")), j.Sync()} {
 		wantError(t, err, ErrBroken)
 		wantError(t, err, syscall.ENOSPC) // the cause stays known
 	}
@@ -172,6 +172,37 @@ func TestSyncFails(t *testing.T) {
 	wantError(t, j.Append([]byte("3")), ErrBroken)
 	j.Close()
 	stored(t, path, numbered(0, 3)...)
+}
+
+// A journal that is broken is written anew, and nobody else gets it meanwhile.
+func TestRewriteOfABrokenJournal(t *testing.T) {
+	path := newPath(t)
+	d := &disk{free: 1 << 20}
+	j := open(t, path, d.options())
+	mustAppend(t, j, "1")
+	d.free, d.truncate = 20, syscall.EIO
+	wantError(t, j.Append([]byte("2")), ErrBroken)
+
+	if err := j.Rewrite([]byte("3")); !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "nothing rewritten") {
+		t.Errorf("Rewrite: %v", err)
+	}
+	wantError(t, j.Append([]byte("2")), ErrBroken)
+	d.free, d.truncate = 1<<20, nil
+	d.close = func(string) { // at each step
+		_, err := Open(path, noSync)
+		wantError(t, err, ErrLocked)
+		d.open = syscall.EMFILE
+	}
+	wantError(t, j.Rewrite([]byte("4")), ErrBroken, syscall.EMFILE.Error())
+	d.open, d.close = nil, nil
+	if err := j.Rewrite([]byte("5")); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Open(path, noSync)
+	wantError(t, err, ErrLocked)
+	mustAppend(t, j, "6")
+	j.Close()
+	stored(t, path, "5", "6")
 }
 
 // Syncs happen when they should, and only then.

@@ -29,7 +29,12 @@
 // journal is closed: never remove it while a process may have the journal open. A ".tmp"
 // file is a [Journal.Rewrite] on its way. Locks are those of the system (flock,
 // LockFileEx), so they end with their process; whether they hold between machines that
-// share a disk is up to that disk. Do not copy one journal over another that is open.
+// share a disk is up to that disk.
+//
+// A journal whose file is removed, replaced or cut short while it is open takes no more
+// records ([ErrBroken]). It looks before each commit, with NoSync before one a second, and in
+// Sync; what NoSync appends in that second can hide a cut. [Journal.Rewrite] makes the file
+// anew, but overwrites no other that has its name.
 package journal
 
 import (
@@ -40,6 +45,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 )
 
 var (
@@ -52,10 +58,10 @@ var (
 	// ErrConflict says that the journal has another number of records than the caller thinks.
 	ErrConflict = errors.New("the journal has changed")
 
-	// ErrBroken says that the file could not be brought back to its last commit, or that
-	// the system could not say what is on the disk. The journal takes no more records;
-	// close it and open it again to see whether the last ones are in.
-	ErrBroken = errors.New("journal takes no more records until it is opened again")
+	// ErrBroken says that the file could not be brought back to its last commit, that the
+	// system could not say what is on the disk, or that the file is gone. The journal takes no
+	// more records. Close it and open it again to see which are in, or Rewrite them all.
+	ErrBroken = errors.New("journal takes no more records until it is written anew or opened again")
 )
 
 // Options are the options of [Open].
@@ -86,6 +92,7 @@ type file interface {
 	io.ReadWriteCloser
 	io.ReaderAt
 	io.WriterAt
+	Stat() (fs.FileInfo, error)
 	Truncate(size int64) error
 	Sync() error
 }
@@ -100,12 +107,14 @@ type Journal struct {
 	queue sync.Mutex // guards next; never held while waiting for anything
 	next  *commit    // what the next commit will hold
 
-	mu   sync.Mutex // held by who uses the file; guards what follows
-	f    file       // nil when closed
-	size int64      // where the last commit ends
-	at   int        // the number of records
-	err  error      // why no more are taken
-	line []byte     // reused
+	mu     sync.Mutex  // held by who uses the file; guards what follows, and lock
+	f      file        // nil when closed
+	info   fs.FileInfo // which file it is
+	looked time.Time   // when it was there
+	size   int64       // where the last commit ends
+	at     int         // the number of records
+	err    error       // why no more are taken
+	line   []byte      // reused
 }
 
 // commit collects the records of those who wait for the file, which share a line and a
@@ -179,10 +188,14 @@ func (j *Journal) load() error {
 	if j.f, err = j.opts.open(j.path, os.O_RDWR, 0); err != nil {
 		return err
 	}
+	if j.info, err = j.f.Stat(); err != nil {
+		return err
+	}
+	j.looked = time.Now()
 	var end end
 	whole := false
-	if j.opts.Tail && j.opts.Replay == nil && info != nil { // nil: it was made just now
-		end, whole = tail(j.f, info.Size())
+	if j.opts.Tail && j.opts.Replay == nil {
+		end, whole = tail(j.f, j.info.Size())
 	}
 	if !whole {
 		if end, err = scan(j.path, j.f, j.opts.Replay); err != nil {
@@ -256,6 +269,9 @@ func (j *Journal) commit(records [][]byte) error {
 	if j.err != nil {
 		return j.err
 	}
+	if err := j.lookSometimes(); err != nil {
+		return j.breaks(err)
+	}
 	j.line = appendLine(j.line[:0], j.at, records)
 	size := int64(len(j.line))
 	_, err := j.f.WriteAt(j.line, j.size)
@@ -295,14 +311,15 @@ func (j *Journal) At() int {
 // Torn is the number of bytes that Open cut off the end of the file: 0 but after a crash.
 func (j *Journal) Torn() int64 { return j.torn }
 
-// Sync brings all records to the disk. It is for NoSync; else they are there already.
+// Sync brings all records to the disk. It is for NoSync; else they are there already, unless
+// the file is gone.
 func (j *Journal) Sync() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.err != nil {
 		return j.err
 	}
-	if err := j.f.Sync(); err != nil {
+	if err := errors.Join(j.look(), j.f.Sync()); err != nil {
 		return j.breaks(err)
 	}
 	return nil

@@ -1,11 +1,9 @@
 package usage_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"iter"
-	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"strconv"
@@ -397,75 +395,6 @@ func (w *watcher) Generate(context.Context, *llm.Request) (*llm.Response, error)
 
 func (w *watcher) Stream(context.Context, *llm.Request) iter.Seq2[llm.Event, error] { return nil }
 
-func TestUnpriced(t *testing.T) {
-	model := func(name string) llm.Model {
-		return &scripted{llm.Info{Provider: "test", Model: name}, turn{resp: &llm.Response{Usage: llm.Usage{InputTokens: 4}}}}
-	}
-	var warnings []string
-	l := usage.NewLedger(&usage.Options{Prices: dollars, Budgets: []usage.Budget{{Limit: usd("10")}}, OnWarning: func(err error) { warnings = append(warnings, err.Error()) }})
-	for range 3 {
-		for _, name := range []string{"new", "newer"} {
-			if _, err := llm.Wrap(model(name), usage.New(l)).Generate(t.Context(), ask(1, 1)); err != nil {
-				t.Error(err)
-			}
-		}
-	}
-	same(t, "warnings", []string{
-		"test ledger new: not found: a budget applies, and no price of the model is known: its calls are not held to the budget; add a price with Prices.With or Prices.WithAlias, or set RefuseUnpriced",
-		"test ledger newer: not found: a budget applies, and no price of the model is known: its calls are not held to the budget; add a price with Prices.With or Prices.WithAlias, or set RefuseUnpriced"}, warnings)
-	b := l.Budgets()[0]
-	same(t, "spent", "unknown", b.Spent.String())
-	same(t, "unpriced calls", int64(6), b.Spent.UnpricedCalls())
-	same(t, "left", "10", b.Left.String())
-
-	// Once nothing is left they pass no longer.
-	llm.Wrap(answering(llm.Usage{InputTokens: 10}), usage.New(l)).Generate(t.Context(), ask(1, 1))
-	_, err := llm.Wrap(model("new"), usage.New(l)).Generate(t.Context(), ask(1, 1))
-	wantCode(t, err, llm.ErrBudgetExceeded)
-	if !strings.Contains(err.Error(), "and the call needs unknown") {
-		t.Error(err)
-	}
-
-	strict := usage.NewLedger(&usage.Options{Prices: dollars, RefuseUnpriced: true, Budgets: []usage.Budget{{Tags: map[string]string{"tenant": "a"}, Limit: usd("10")}}})
-	if _, err := llm.Wrap(model("new"), usage.New(strict)).Generate(t.Context(), ask(1, 1)); err != nil {
-		t.Error(err)
-	}
-	_, err = llm.Wrap(model("new"), usage.New(strict)).Generate(tagged(t, "tenant", "a"), ask(1, 1))
-	wantCode(t, err, llm.ErrRejected)
-	same(t, "text", "test generate new: rejected: a budget applies, and no price of the model is known: add one with Prices.With or Prices.WithAlias", err.Error())
-
-	// A price that turns out to be unknown costs what was reserved.
-	odd := &scripted{llm.Info{Model: "m"}, turn{resp: &llm.Response{Usage: llm.Usage{InputTokens: 4, ServiceTier: "reserved"}}}}
-	l = usage.NewLedger(&usage.Options{Prices: dollars, Budgets: []usage.Budget{{Limit: usd("10")}}})
-	llm.Wrap(odd, usage.New(l)).Generate(t.Context(), ask(4, 2))
-	same(t, "booked", "unknown", l.Total().Cost.String())
-	same(t, "spent", "6 + unknown", l.Budgets()[0].Spent.String())
-	same(t, "left", "4", l.Budgets()[0].Left.String())
-}
-
-// Without OnWarning the default logger has the warnings.
-func TestWarningsAreLogged(t *testing.T) {
-	was := slog.Default()
-	defer slog.SetDefault(was)
-	var log bytes.Buffer
-	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
-	l := usage.NewLedger(&usage.Options{Prices: dollars, Budgets: []usage.Budget{{Limit: usd("10")}}})
-	llm.Wrap(&scripted{llm.Info{Model: "new"}, turn{}}, usage.New(l)).Generate(t.Context(), ask(1, 1))
-	if got := log.String(); !strings.Contains(got, "level=WARN") || !strings.Contains(got, "ledger new: not found: a budget applies") {
-		t.Errorf("the log is %q", got)
-	}
-}
-
-// However many models have no price, warnings are few.
-func TestWarningsAreBounded(t *testing.T) {
-	warnings := 0
-	l := usage.NewLedger(&usage.Options{Prices: dollars, Budgets: []usage.Budget{{Limit: usd("10")}}, OnWarning: func(error) { warnings++ }})
-	for i := range 1100 {
-		llm.Wrap(&scripted{llm.Info{Model: strconv.Itoa(i)}, turn{}}, usage.New(l)).Generate(t.Context(), ask(1, 1))
-	}
-	same(t, "warnings", 1000, warnings)
-}
-
 // Calls that are free pass even where nothing is left.
 func TestFree(t *testing.T) {
 	free := must(usage.ParsePrices(strings.NewReader(`{"models": [{"id": "m", "input": "0", "output": "0"}]}`)))
@@ -474,99 +403,5 @@ func TestFree(t *testing.T) {
 		if _, err := llm.Wrap(answering(llm.Usage{InputTokens: 4}), usage.New(l)).Generate(t.Context(), ask(4, 2)); err != nil {
 			t.Error(err)
 		}
-	}
-}
-
-func TestStopStreams(t *testing.T) {
-	delta := func(n int) *llm.TextDelta { return &llm.TextDelta{Text: strings.Repeat("x", 4*n)} }
-	start, stop := &llm.PartStart{Part: &llm.TextPart{}}, &llm.PartStop{}
-	finish := &llm.Finish{Usage: llm.Usage{InputTokens: 10, OutputTokens: 5000}}
-	many := []llm.Event{start}
-	for range 50 {
-		many = append(many, delta(100))
-	}
-	many = append(many, stop, finish)
-	for _, c := range []struct {
-		name   string
-		limit  string
-		events []llm.Event
-		off    bool
-		seen   int    // events before the error; all of them where there is none
-		spent  string // by the end
-	}{
-		{"within the reservation", "100", []llm.Event{start, delta(40), stop, &llm.Finish{Usage: llm.Usage{InputTokens: 10, OutputTokens: 40}}}, false, 4, "50"},
-		{"more than reserved, and there is room", "6000", many, false, 53, "5010"},
-		{"more than reserved, and no room", "100", many, false, 2, "110"},
-		{"more than reserved, and some room", "1000", many, false, 11, "1010"},
-		{"off", "100", many, true, 53, "5010"},
-		{"told to be more", "100", []llm.Event{&llm.UsageUpdate{Usage: llm.Usage{InputTokens: 101}}, start}, false, 1, "101"},
-		{"told at the end", "100", []llm.Event{start, stop, finish}, false, 3, "5010"},
-		{"told to be less", "100", []llm.Event{&llm.UsageUpdate{Usage: llm.Usage{InputTokens: 3}}, start, delta(40), stop, &llm.Finish{Usage: llm.Usage{InputTokens: 3, OutputTokens: 40}}}, false, 5, "43"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			l := usage.NewLedger(&usage.Options{Prices: dollars, StopStreams: !c.off, Budgets: []usage.Budget{{Limit: usd(c.limit)}}})
-			released := false
-			m := llm.Wrap(&onRelease{&scripted{llm.Info{Provider: "test", Model: "m"}, turn{events: c.events}}, &released}, usage.New(l))
-			var events []llm.Event
-			var err error
-			for ev, e := range m.Stream(t.Context(), ask(40, 50)) {
-				if e != nil {
-					err = e
-					continue
-				}
-				events = append(events, ev)
-			}
-			stopped := c.seen < len(c.events)
-			if stopped != (llm.CodeOf(err) == llm.ErrBudgetExceeded) {
-				t.Fatalf("the error is %v", err)
-			}
-			if stopped {
-				last, ok := events[len(events)-1].(*llm.UsageUpdate)
-				if !ok || last.Usage != l.Total().Usage || !last.Usage.Estimated {
-					t.Errorf("the last event is %#v", events[len(events)-1])
-				}
-				events = events[:len(events)-1]
-				same(t, "errors", int64(1), l.Total().Errors)
-				if !strings.Contains(err.Error(), "stopped midway: budget of all calls has ") {
-					t.Error(err)
-				}
-			}
-			same(t, "events", c.events[:c.seen], events)
-			same(t, "spent", c.spent, l.Budgets()[0].Spent.String())
-			same(t, "booked", c.spent, l.Total().Cost.String())
-			same(t, "reserved", usage.USD{}, reserved(l))
-			if !released {
-				t.Error("the stream is not released")
-			}
-		})
-	}
-
-	t.Run("the loop is left at the last event", func(t *testing.T) {
-		l := usage.NewLedger(&usage.Options{Prices: dollars, StopStreams: true, Budgets: []usage.Budget{{Limit: usd("100")}}})
-		n := 0
-		for range llm.Wrap(&scripted{llm.Info{Model: "m"}, turn{events: many}}, usage.New(l)).Stream(t.Context(), ask(40, 50)) {
-			if n++; n == 3 { // the UsageUpdate
-				break
-			}
-		}
-		same(t, "booked", int64(1), l.Total().Calls)
-	})
-}
-
-// onRelease notes the end of a stream.
-type onRelease struct {
-	next     llm.Model
-	released *bool
-}
-
-func (m *onRelease) Info() llm.Info { return m.next.Info() }
-func (m *onRelease) Generate(ctx context.Context, req *llm.Request) (*llm.Response, error) {
-	return m.next.Generate(ctx, req)
-}
-
-func (m *onRelease) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Event, error] {
-	return func(yield func(llm.Event, error) bool) {
-		defer func() { *m.released = true }()
-		m.next.Stream(ctx, req)(yield)
 	}
 }

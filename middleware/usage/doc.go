@@ -89,8 +89,11 @@
 // A file that cannot be written fails no call: it is booked in memory, [Options.OnWarning] is
 // told, and the file is written anew with all that it lacks as soon as it can be, which is
 // tried every ten seconds that have calls. After 10,000 calls their sums take their place, by
-// writing another file and renaming it; where that fails, calls are added to the old one. Do
-// not remove or change the file while a ledger has it open: nobody looks whether it is there.
+// writing another file and renaming it; where that fails, calls are added to the old one. So
+// it goes with a file that is removed, renamed or cut short while a ledger has it open: the next
+// call has it written anew, or with NoSync the next one in another second, or Close. Another
+// file that has its name by then is never overwritten: warnings ask to move that away. Do not
+// write to the file.
 //
 // The file is for its owner only. It holds the values of the tags in [Options.GroupBy], of all
 // tags where that is nil, and of the tags of budgets. A budget goes on with what was spent

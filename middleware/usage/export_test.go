@@ -10,6 +10,3 @@ func SetTotal(l *Ledger, c Cost) {
 
 // CompactAfter makes a ledger write its file anew after so many calls.
 func CompactAfter(l *Ledger, calls int64) { l.file.compactAfter = calls }
-
-// BreakFile closes a ledger's journal under it.
-func BreakFile(l *Ledger) { l.file.journal.Close() }

@@ -3,11 +3,6 @@ package usage
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
-	"maps"
-	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,16 +11,8 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
-const (
-	compactAfter = 10_000           // calls, after which sums take their place in the file
-	mendAfter    = 10 * time.Second // between attempts to write a file that could not be written
-)
-
 // file keeps a ledger on the disk: a record of its sums, and one of each call since.
 type file struct {
-	path string
-	opts journal.Options
-
 	// Bookings hold gate for reading, so that who holds it for writing sees what is booked in
 	// memory and in the file alike.
 	gate         sync.RWMutex
@@ -40,58 +27,19 @@ type file struct {
 	closed bool
 }
 
-// record is a line of the file: one of its fields is set.
-type record struct {
-	Call *callRecord `json:"call,omitempty"`
-	Sums *sumsRecord `json:"sums,omitempty"`
-}
-
-// callRecord is a call that was booked.
-type callRecord struct {
-	ID      int64             `json:"id"`
-	At      time.Time         `json:"at"`
-	Model   string            `json:"model"`
-	Tags    map[string]string `json:"tags,omitempty"` // those that rows are kept of
-	Usage   llm.Usage         `json:"usage"`
-	Cost    Cost              `json:"cost"` // by the prices of then
-	Failed  bool              `json:"failed,omitempty"`
-	Charges []chargeRecord    `json:"charges,omitempty"`
-}
-
-// chargeRecord is what was spent of a budget in the period that began at a time.
-type chargeRecord struct {
-	Budget string `json:"budget"` // its key
-	Start  int64  `json:"start"`
-	Spent  Cost   `json:"spent"`
-}
-
-// sumsRecord is all calls up to an ID.
-type sumsRecord struct {
-	ID      int64                       `json:"id"`
-	At      time.Time                   `json:"at"`
-	Total   sums                        `json:"total"`
-	Rows    map[string]map[string]*sums `json:"rows"`
-	Budgets []chargeRecord              `json:"budgets,omitempty"`
-}
-
 // OpenLedger returns a ledger that is kept in a file, with what it knows from earlier runs:
 // sums, and what is spent of budgets. The file is created if it is not there; its folder must
 // exist. Only one ledger at a time may have it open. Options may differ from one run to the
 // next. See "Persistence" in the package documentation for what survives what.
 func OpenLedger(path string, opts *Options) (*Ledger, error) {
 	l := NewLedger(opts)
-	path, err := filepath.Abs(path) // it may be opened again
+	f := &file{compactAfter: compactAfter}
+	var err error
+	f.journal, err = journal.Open(path, &journal.Options{NoSync: l.opts.NoSync, Replay: func(b []byte) error { return l.replay(f, b) }})
 	if err != nil {
 		return nil, unusable(err)
 	}
-	f := &file{path: path, opts: journal.Options{NoSync: l.opts.NoSync}, compactAfter: compactAfter}
-	replay := f.opts
-	replay.Replay = func(b []byte) error { return l.replay(f, b) }
-	j, err := journal.Open(path, &replay)
-	if err != nil {
-		return nil, unusable(err)
-	}
-	f.journal, l.file = j, f
+	l.file = f
 	return l, nil
 }
 
@@ -117,10 +65,8 @@ func (l *Ledger) Close() error {
 	}
 	f.closed = true
 	var err error
-	if f.behind {
+	if f.behind || f.journal.Sync() != nil {
 		err = l.rewrite()
-	} else {
-		err = f.journal.Sync()
 	}
 	if err = errors.Join(err, f.journal.Close()); err != nil {
 		return unusable(err)
@@ -128,15 +74,14 @@ func (l *Ledger) Close() error {
 	return nil
 }
 
-// keep writes a call to the file. It returns what to do when it is booked in memory as well.
-func (l *Ledger) keep(a *attempt, b *booking) (after func()) {
+// keep books a call in the file and in memory.
+func (l *Ledger) keep(a *attempt, b *booking) {
 	f := l.file
 	f.gate.RLock()
 	failure := f.append(a, b, l.opts.GroupBy)
-	return func() {
-		f.gate.RUnlock()
-		l.lookAfter(failure)
-	}
+	l.commit(a, b)
+	f.gate.RUnlock()
+	l.lookAfter(failure)
 }
 
 func (f *file) append(a *attempt, b *booking, groupBy []string) error {
@@ -164,25 +109,6 @@ func (f *file) append(a *attempt, b *booking, groupBy []string) error {
 	return nil
 }
 
-// lacks notes that a call could not be written. The first one has the error, for a warning.
-func (f *file) lacks(err error) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.behind {
-		return nil
-	}
-	f.behind = true
-	return err
-}
-
-// bounded is a key that has a row of its own, or that of the others.
-func bounded(key string) string {
-	if len(key) > maxKey {
-		return otherKey
-	}
-	return key
-}
-
 var errClosed = errors.New("a call ended after Close: it is booked in memory only")
 
 // missing says whether calls are not written one by one, since the file has to be
@@ -196,151 +122,13 @@ func (f *file) missing() (bool, error) {
 	return f.behind, nil
 }
 
-// lookAfter writes the file anew where that is due, after a call that could not be
-// written or after many that were.
-func (l *Ledger) lookAfter(failure error) {
-	if failure == errClosed {
-		l.warn("closed", llm.ErrInternal, failure.Error())
-		return
-	}
-	f := l.file
-	if failure == nil && f.calls.Load() < f.compactAfter && !f.mendable() {
-		return
-	}
-	behind, err := l.compact(failure)
-	if err == nil {
-		return
-	}
-	e, what := unusable(err), "the file grows until it can be written anew: "
-	if behind {
-		what = "calls are booked in memory only until the file can be written: "
-	}
-	e.Message = what + e.Message
-	l.warning(e)
-}
-
-// mendable says that it is time to try again to write the file.
-func (f *file) mendable() bool {
+// lacks notes that a call could not be written. The first one has the error, for a warning.
+func (f *file) lacks(err error) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.behind && !f.closed && time.Since(f.mended) >= mendAfter
-}
-
-// compact writes the file anew, unless another has just done that. The error is what to warn
-// of; behind says that calls are missing in the file.
-func (l *Ledger) compact(failure error) (behind bool, err error) {
-	f := l.file
-	f.gate.Lock()
-	defer f.gate.Unlock()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	switch {
-	case f.closed || !f.behind && f.calls.Load() < f.compactAfter:
-		return false, nil
-	case f.behind && time.Since(f.mended) < mendAfter:
-		return true, failure
+	if f.behind {
+		return nil
 	}
-	if err = l.rewrite(); err != nil {
-		err = errors.Join(failure, err)
-	}
-	return f.behind, err
-}
-
-// rewrite puts the sums in the place of all that is in the file. Where that fails, but the
-// file is as it was, calls can be added to it still. It is called with the gate held for
-// writing, and with the lock of the file.
-func (l *Ledger) rewrite() error {
-	f := l.file
-	f.calls.Store(0)
-	f.mended = time.Now()
-	line, err := json.Marshal(record{Sums: l.sums()})
-	if err == nil {
-		err = f.journal.Rewrite(line)
-	}
-	if errors.Is(err, journal.ErrBroken) || errors.Is(err, fs.ErrClosed) { // closed: it was broken, and could not be opened again
-		f.behind = true
-		if failed := f.reopen(line); failed != nil {
-			return errors.Join(err, failed)
-		}
-		err = nil
-	}
-	f.behind = f.behind && err != nil
+	f.behind = true
 	return err
-}
-
-// reopen takes a journal that is broken into service again.
-func (f *file) reopen(line []byte) error {
-	f.journal.Close()
-	j, err := journal.Open(f.path, &f.opts)
-	if err != nil {
-		return err
-	}
-	f.journal = j
-	return j.Rewrite(line)
-}
-
-// rewritten is Reset's end: the file says what the ledger does.
-func (l *Ledger) rewritten() func() {
-	return func() {
-		f := l.file
-		f.mu.Lock()
-		var err error
-		if !f.closed {
-			f.behind = true
-			err = l.rewrite()
-		}
-		f.mu.Unlock()
-		f.gate.Unlock()
-		if err != nil {
-			e := unusable(err)
-			e.Message = "the file still has the sums from before Reset, until it can be written: " + e.Message
-			l.warning(e)
-		}
-	}
-}
-
-// sums returns all that the file has to hold.
-func (l *Ledger) sums() *sumsRecord {
-	r := &sumsRecord{ID: l.file.lastID.Load(), At: time.Now().UTC()}
-	r.Total, r.Rows = l.table.all(false)
-	l.budgets.mu.Lock()
-	defer l.budgets.mu.Unlock()
-	for _, b := range l.budgets.all {
-		if w := b.current; w.spent != (Cost{}) {
-			r.Budgets = append(r.Budgets, chargeRecord{b.key, w.start, w.spent})
-		}
-	}
-	return r
-}
-
-// replay books what is in a line of the file. Nobody else has the ledger yet.
-func (l *Ledger) replay(f *file, line []byte) error {
-	var r record
-	if err := json.Unmarshal(line, &r); err != nil {
-		return fmt.Errorf("a record is not that of a ledger: %w", err)
-	}
-	switch {
-	case r.Sums != nil:
-		for tag := range maps.Clone(r.Sums.Rows) {
-			if tag != modelTag && l.opts.GroupBy != nil && !slices.Contains(l.opts.GroupBy, tag) {
-				delete(r.Sums.Rows, tag)
-			}
-		}
-		for _, rows := range r.Sums.Rows {
-			maps.DeleteFunc(rows, func(_ string, s *sums) bool { return s == nil })
-		}
-		l.table.load(r.Sums.Total, r.Sums.Rows)
-		l.budgets.restore(r.Sums.Budgets)
-		f.lastID.Store(max(f.lastID.Load(), r.Sums.ID))
-	case r.Call != nil:
-		c := r.Call
-		l.table.book(&booking{model: c.Model, part: Part{1, c.Usage, c.Cost},
-			failed: c.Failed, estimated: c.Usage.Estimated}, &callTags{private: c.Tags}, l.opts.GroupBy)
-		l.budgets.restore(c.Charges)
-		f.lastID.Store(max(f.lastID.Load(), c.ID))
-		f.calls.Add(1)
-	default:
-		return errors.New("a record is of a kind that this release does not know: use the release that wrote it, or a later one")
-	}
-	return nil
 }

@@ -54,8 +54,8 @@ type Options struct {
 	NoSync bool
 
 	// OnWarning is told what somebody should look after: a call of a budget whose price is not
-	// known (once for each model), a file that cannot be written. It holds no content and no
-	// values of tags. Nil = log/slog's default logger has it, as a warning. It is called by
+	// known (once for each model, and once for all whose ID is longer than 256 bytes), a file
+	// that cannot be written. It holds no content and no values of tags. Nil = log/slog's default logger has it, as a warning. It is called by
 	// several goroutines at a time.
 	OnWarning func(error)
 }
@@ -105,16 +105,18 @@ func orDefault(n, standard int) int {
 
 // book adds a call to the books.
 func (l *Ledger) book(a *attempt, b *booking) {
-	l.commit(a, b)
+	if l.file == nil {
+		l.commit(a, b)
+	} else {
+		l.keep(a, b)
+	}
 	if l.counters != nil {
 		l.counters.record(a, b, l.opts.MetricTags)
 	}
 }
 
+// commit books a call in memory.
 func (l *Ledger) commit(a *attempt, b *booking) {
-	if l.file != nil {
-		defer l.keep(a, b)()
-	}
 	l.budgets.settle(a.charges, b.part.Cost)
 	l.table.book(b, &a.tags, l.opts.GroupBy)
 }
@@ -162,7 +164,7 @@ func (l *Ledger) snapshot(forget bool) Snapshot {
 func (l *Ledger) Reset() Snapshot {
 	if l.file != nil {
 		l.file.gate.Lock()
-		defer l.rewritten()()
+		defer l.rewritten()
 	}
 	return l.snapshot(true)
 }

@@ -138,3 +138,34 @@ func (u *USD) UnmarshalText(text []byte) error {
 	}
 	return err
 }
+
+// maxUSD is the largest amount.
+var maxUSD = USD{math.MaxInt64, attoPerUSD - 1}
+
+// plus and less add and subtract; what is too large becomes the largest amount.
+func plus(u, v USD) USD {
+	sum, err := u.Add(v)
+	return held(sum, err, u)
+}
+
+func less(u, v USD) USD {
+	difference, err := u.Sub(v)
+	return held(difference, err, u)
+}
+
+func held(result USD, err error, u USD) USD {
+	switch {
+	case err == nil:
+		return result
+	case u.dollars < 0:
+		return USD{dollars: -math.MaxInt64}
+	}
+	return maxUSD
+}
+
+func positive(u USD) USD {
+	if u.dollars < 0 {
+		return USD{}
+	}
+	return u
+}

@@ -50,8 +50,7 @@ func (l *Ledger) unpriced(a *attempt) error {
 		e.Message = "a budget applies, and no price of the model is known: add one with Prices.With or Prices.WithAlias"
 		return a.tell(e)
 	}
-	key := "unpriced " + a.info.Model
-	if len(key) <= maxKey && l.warned.first(key) {
+	if l.warned.first("unpriced " + bounded(a.info.Model)) {
 		e := a.local("", nil)
 		e.Code, e.Op, e.Message = llm.ErrNotFound, "ledger", "a budget applies, and no price of the model is known: its calls are not held to the budget; add a price with Prices.With or Prices.WithAlias, or set RefuseUnpriced"
 		l.warning(e)
