@@ -70,7 +70,7 @@ type Frame struct {
 	Payload string
 }
 
-// Ending is how a connection ends after [Fault.CutAt].
+// Ending is how a connection ends after [Fault].CutAt or CutAfter.
 type Ending int
 
 const (
