@@ -3,11 +3,13 @@ package fake
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 
+	"github.com/parley-sdk/parley/fake/internal/sample"
 	"github.com/parley-sdk/parley/llm"
 )
 
@@ -93,7 +95,7 @@ func (a auto) answer(ctx context.Context, c *call) (take, error) {
 	if parts == nil {
 		text := report(c.req.Messages)
 		if o := c.req.Output; o != nil {
-			document, err := generate(o.Schema, a.AutoOptions, rng)
+			document, err := a.value(o.Schema, rng)
 			if err != nil {
 				return take{}, c.unsatisfied("output.schema", err)
 			}
@@ -210,9 +212,13 @@ func (a auto) arguments(schema json.RawMessage, rng *rand.Rand) (json.RawMessage
 	if len(schema) == 0 {
 		return json.RawMessage("{}"), nil
 	}
-	v, err := generate(schema, a.AutoOptions, rng)
+	v, err := a.value(schema, rng)
 	if err == nil && v[0] != '{' {
-		return nil, &schemaError{path: ".type", why: "arguments must be an object"}
+		return nil, errors.New(".type: arguments must be an object")
 	}
 	return v, err
+}
+
+func (a auto) value(schema json.RawMessage, rng *rand.Rand) (json.RawMessage, error) {
+	return sample.Generate(schema, rng, sample.Options{Vary: a.Seed != 0, Optional: a.Optional})
 }

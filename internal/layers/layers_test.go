@@ -34,7 +34,8 @@ var layers = []layer{
 	{pattern: "llm/schema", own: []string{"internal/"}, thirdParty: jsonschema},
 	{pattern: "llm/tool", own: []string{"llm", "llm/schema", "internal/"}, thirdParty: jsonschema},
 	{pattern: "llm/structured", own: []string{"llm", "llm/schema", "internal/"}, thirdParty: jsonschema},
-	{pattern: "fake", own: []string{"llm", "internal/"}},
+	{pattern: "fake", own: []string{"llm", "fake/internal/", "internal/"}},
+	{pattern: "fake/internal/"},
 	{pattern: "bedrock", own: []string{"llm", "llm/schema", "internal/"}, thirdParty: slices.Concat(aws, jsonschema)},
 	{pattern: "bedrock/bedrocktest", own: []string{"llm", "llm/schema", "bedrock", "internal/"}, thirdParty: slices.Concat(aws, jsonschema)},
 	{pattern: "middleware", own: []string{"llm", "middleware/", "internal/"}, thirdParty: slices.Concat(otel, xtime, gobreaker)},
@@ -45,7 +46,7 @@ var layers = []layer{
 	{pattern: "middleware/", own: []string{"llm", "internal/"}},
 	{pattern: "conversation", own: []string{"llm", "llm/schema", "llm/tool", "internal/"}, thirdParty: jsonschema},
 	{pattern: "conversation/", own: []string{"conversation", "llm", "llm/schema", "llm/tool", "internal/"}, thirdParty: jsonschema},
-	{pattern: "examples/", own: []string{"llm", "llm/", "fake", "bedrock", "bedrock/", "middleware", "middleware/", "conversation", "conversation/", "internal/"}, thirdParty: everything},
+	{pattern: "examples/", own: []string{"llm", "llm/", "fake", "fake/internal/", "bedrock", "bedrock/", "middleware", "middleware/", "conversation", "conversation/", "internal/"}, thirdParty: everything},
 }
 
 type layer struct {

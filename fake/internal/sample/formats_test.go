@@ -1,4 +1,4 @@
-package fake_test
+package sample_test
 
 import (
 	"encoding/json"
@@ -8,12 +8,10 @@ import (
 	"regexp"
 	"testing"
 	"time"
-
-	"github.com/parley-sdk/parley/fake"
 )
 
 // Formats are annotations to most validators, so they are checked here.
-func TestAutoFormats(t *testing.T) {
+func TestFormats(t *testing.T) {
 	layout := func(layout string) func(string) bool {
 		return func(s string) bool { _, err := time.Parse(layout, s); return err == nil }
 	}
@@ -38,7 +36,7 @@ func TestAutoFormats(t *testing.T) {
 		"uuid": matches(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`),
 	} {
 		for seed := range uint64(50) {
-			text, err := document(t.Context(), fake.AutoWith(&fake.AutoOptions{Seed: seed}), `{"type":"string","format":"`+format+`"}`)
+			text, err := value(`{"type":"string","format":"`+format+`"}`, seed, false)
 			var s string
 			if err != nil || json.Unmarshal([]byte(text), &s) != nil || !valid(s) {
 				t.Errorf("%s, seed %d: %s, %v", format, seed, text, err)

@@ -1,4 +1,4 @@
-package fake
+package sample
 
 import (
 	"encoding/json"

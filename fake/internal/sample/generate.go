@@ -1,4 +1,4 @@
-package fake
+package sample
 
 import (
 	"encoding/json"
@@ -26,10 +26,9 @@ const (
 // (not, oneOf, if, uniqueItems) it has by trying: each value is checked.
 type generator struct {
 	*document
-	rng      *rand.Rand
-	seeded   bool // vary values
-	plain    bool // for now, make the smallest value there is, always the same
-	optional bool // also properties that are not required
+	Options
+	rng   *rand.Rand
+	plain bool // for now, make the smallest value there is, always the same
 
 	open    map[string]int // the references that are being followed
 	refs    int            // how many that are
@@ -37,9 +36,15 @@ type generator struct {
 	deep    bool           // one was not followed for that reason
 }
 
-// generate returns a JSON value that satisfies a JSON Schema. The error begins with
-// the path of a keyword that it cannot satisfy: ".properties.id.pattern".
-func generate(raw json.RawMessage, o AutoOptions, rng *rand.Rand) (json.RawMessage, error) {
+// Options are what a value may be like. The zero value makes the smallest one.
+type Options struct {
+	Vary     bool // take what the source of random numbers says, where the schema leaves a choice
+	Optional bool // add the properties that are not required, where they can be made
+}
+
+// Generate returns a JSON value that satisfies a JSON Schema, or an [*Error]. The same schema,
+// options and random numbers give the same value. An empty schema allows everything.
+func Generate(raw json.RawMessage, rng *rand.Rand, o Options) (json.RawMessage, error) {
 	var root any = true
 	if len(raw) > maxSchema {
 		return nil, schema{}.unknown("", "a schema of more than 256 KiB is too large for fake.Auto")
@@ -50,10 +55,10 @@ func generate(raw json.RawMessage, o AutoOptions, rng *rand.Rand) (json.RawMessa
 			return nil, schema{}.fault("", "not JSON")
 		}
 	}
-	g := &generator{document: newDocument(root), rng: rng, optional: o.Optional, seeded: o.Seed != 0}
+	g := &generator{document: newDocument(root), rng: rng, Options: o}
 	var first error
 	for g.reentry = 1; ; g.reentry *= 2 {
-		g.plain, g.deep, g.open = !g.seeded, false, make(map[string]int)
+		g.plain, g.deep, g.open = !g.Vary, false, make(map[string]int)
 		v, err := g.value([]schema{{v: root}})
 		if err == nil {
 			text := encode(v)
@@ -221,7 +226,7 @@ func (g *generator) try(flat, goal []schema) (any, error) {
 	}
 	for _, kind := range kinds {
 		for n := range attempts {
-			g.plain = n == 0 && !g.seeded || n == attempts-1
+			g.plain = n == 0 && !g.Vary || n == attempts-1
 			v, err := g.make(kind, flat)
 			if good(v, err) {
 				return v, nil

@@ -1,7 +1,6 @@
-package fake_test
+package sample_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -10,20 +9,8 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 
-	"github.com/parley-sdk/parley/fake"
-	"github.com/parley-sdk/parley/llm"
+	"github.com/parley-sdk/parley/fake/internal/sample"
 )
-
-// document is what a model answers where a schema is asked for.
-func document(ctx context.Context, m llm.Model, schema string) (string, error) {
-	req := ask("please")
-	req.Output = &llm.OutputFormat{Schema: json.RawMessage(schema)}
-	r, err := m.Generate(ctx, req)
-	if err != nil {
-		return "", err
-	}
-	return r.Text(), nil
-}
 
 // validator is what another implementation makes of a schema; nil where it cannot.
 func validator(schema string) (validate func(document string) error) {
@@ -94,50 +81,49 @@ var camelCase = func() map[string]string {
 	return all
 }()
 
-// holds generates a document, and reports whether there is one.
-func holds(t *testing.T, schema string, o fake.AutoOptions) bool {
+// holds makes a value, and reports whether there is one.
+func holds(t *testing.T, schema string, seed uint64, optional bool) bool {
 	t.Helper()
-	got, err := document(t.Context(), fake.AutoWith(&o), schema)
-	if err != nil {
-		if llm.CodeOf(err) == llm.ErrInvalidRequest {
-			return false // no JSON, or no schema
-		}
-		wantError(t, err, llm.ErrUnsupported, "output.schema")
-		return false
+	got, err := value(schema, seed, optional)
+	if again, _ := value(schema, seed, optional); again != got {
+		t.Errorf("schema %s, seed %d: first %s, then %s", schema, seed, got, again)
 	}
-	if again, _ := document(t.Context(), fake.AutoWith(&o), schema); again != got {
-		t.Errorf("schema %s, options %+v: first %s, then %s", schema, o, got, again)
+	if err != nil {
+		if _, ok := err.(*sample.Error); !ok || got != "" {
+			t.Errorf("schema %s: %q and %T", schema, got, err)
+		}
+		return false
 	}
 	validate := validator(schema)
 	if validate == nil {
 		return false
 	}
 	if err := validate(got); err != nil {
-		t.Errorf("schema %s, options %+v: %s does not satisfy it: %v", schema, o, got, err)
+		t.Errorf("schema %s, seed %d, optional %v: %s does not satisfy it: %v", schema, seed, optional, got, err)
 	}
 	return true
 }
 
-// FuzzAuto generates from any schema: what comes is valid in the eyes of another
+// FuzzGenerate generates from any schema: what comes is valid in the eyes of another
 // implementation, or there is an error that says why not.
-func FuzzAuto(f *testing.F) {
-	for i, tt := range autoSchemas {
+func FuzzGenerate(f *testing.F) {
+	for i, tt := range schemas {
 		f.Add(tt.schema, uint64(i%3), i%2 == 0)
 	}
 	f.Fuzz(func(t *testing.T, schema string, seed uint64, optional bool) {
-		holds(t, schema, fake.AutoOptions{Seed: seed, Optional: optional})
+		holds(t, schema, seed, optional)
 	})
 }
 
-// FuzzAutoOfRandomSchemas does the same with schemas that a grammar makes.
-func FuzzAutoOfRandomSchemas(f *testing.F) {
+// FuzzRandomSchemas does the same with schemas that a grammar makes.
+func FuzzRandomSchemas(f *testing.F) {
 	for seed := range uint64(20) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) { random(t, seed) })
 }
 
-func TestAutoOfRandomSchemas(t *testing.T) {
+func TestRandomSchemas(t *testing.T) {
 	const n = 400
 	made := 0
 	for seed := range uint64(n) {
@@ -161,7 +147,7 @@ func random(t *testing.T, seed uint64) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return holds(t, string(b), fake.AutoOptions{Seed: seed % 4, Optional: seed%8 > 3})
+	return holds(t, string(b), seed%4, seed%8 > 3)
 }
 
 // grammar makes schemas.
@@ -298,57 +284,4 @@ func (g *grammar) object(s map[string]any, depth int) {
 	if g.chance(6) {
 		s["maxProperties"] = 2 + g.IntN(4)
 	}
-}
-
-// What options do to the values: seeds vary them, and optional properties are added.
-func TestAutoOptions(t *testing.T) {
-	const schema = `{"type":"object","required":["kind","n"],"properties":{
-		"kind":{"enum":["a","b","c"]},"n":{"type":"integer","minimum":1,"maximum":1000},
-		"note":{"type":"string","format":"email"},"tags":{"type":"array","items":{"type":"string","pattern":"^[a-z]{4}$"}},
-		"next":{"$ref":"#"},"never":false}}`
-	got := map[string]bool{}
-	for seed := range uint64(8) {
-		text, err := document(t.Context(), fake.AutoWith(&fake.AutoOptions{Seed: seed}), schema)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got[text] = true
-		if strings.Contains(text, "note") {
-			t.Errorf("an optional property: %s", text)
-		}
-	}
-	if len(got) < 7 {
-		t.Errorf("8 seeds give %d documents", len(got))
-	}
-	text, err := document(t.Context(), fake.AutoWith(&fake.AutoOptions{Optional: true}), schema)
-	if want := `{"kind":"a","n":1,"note":"fake@example.com","tags":["aaaa"],"next":{"kind":"a","n":1,"note":"fake@example.com","tags":["aaaa"]}}`; text != want || err != nil {
-		t.Errorf("got %s %v, want %s", text, err, want)
-	}
-}
-
-func TestAutoNamedTools(t *testing.T) {
-	m := fake.AutoWith(&fake.AutoOptions{Tools: []string{"b"}})
-	req := ask("please")
-	req.Tools = []llm.Tool{tool("a"), tool("b")}
-	r := generate(t, m, req)
-	if calls := r.ToolCalls(); len(calls) != 1 || calls[0].Name != "b" {
-		t.Fatalf("called %v", called(r))
-	}
-	answerAll(req, r)
-	if r := generate(t, m, req); len(r.ToolCalls()) != 0 {
-		t.Errorf("called %v again", called(r))
-	}
-	req.ToolChoice = llm.ToolChoice{Mode: llm.ToolChoiceAny}
-	if calls := generate(t, m, req).ToolCalls(); len(calls) != 1 || calls[0].Name != "b" {
-		t.Errorf("of any, the named one is called: %v", calls)
-	}
-	req.ToolChoice = llm.ToolChoice{Mode: llm.ToolChoiceTool, Name: "a"}
-	if calls := generate(t, m, req).ToolCalls(); len(calls) != 1 || calls[0].Name != "a" {
-		t.Errorf("a choice goes before the option: %v", calls)
-	}
-	req = ask("please")
-	generate(t, m, req) // without tools there is nothing to call
-	req.Tools = []llm.Tool{tool("a")}
-	_, err := m.Generate(t.Context(), req)
-	wantError(t, err, llm.ErrInternal, "AutoOptions.Tools[0]: ")
 }

@@ -1,4 +1,4 @@
-package fake
+package sample
 
 import (
 	"encoding/json"
@@ -123,26 +123,27 @@ func (s schema) fault(key, why string) error {
 	if key != "" {
 		key = "." + key
 	}
-	return &schemaError{path: s.path + key, why: why}
+	return &Error{path: s.path + key, why: why}
 }
 
 // unknown is the error where it cannot be told what satisfies a keyword.
 func (s schema) unknown(key, why string) error {
-	e := s.fault(key, why).(*schemaError)
+	e := s.fault(key, why).(*Error)
 	e.unknown = true
 	return e
 }
 
-// schemaError says which keyword a value does not satisfy.
-type schemaError struct {
+// Error says which keyword stands in the way: ".properties.id.pattern: it cannot be read".
+// It quotes no value of the schema.
+type Error struct {
 	path, why string
-	unknown   bool // it may satisfy it: this package cannot tell
+	unknown   bool // a value may satisfy it: this package cannot tell
 }
 
-func (e *schemaError) Error() string { return e.path + ": " + e.why }
+func (e *Error) Error() string { return e.path + ": " + e.why }
 
 func isUnknown(err error) bool {
-	e, ok := err.(*schemaError)
+	e, ok := err.(*Error)
 	return ok && e.unknown
 }
 

@@ -1,4 +1,4 @@
-package fake
+package sample
 
 import (
 	"fmt"
@@ -34,7 +34,7 @@ func (g *generator) object(flat []schema) (any, error) {
 		}
 	}
 	need, room := most(flat, "minProperties"), least(flat, "maxProperties", maxSize)
-	if !g.optional && len(names) >= need {
+	if !g.Optional && len(names) >= need {
 		return o, nil
 	}
 	// An optional property that cannot be had is left out.
@@ -42,7 +42,7 @@ func (g *generator) object(flat []schema) (any, error) {
 		if _, ok := o.get(name); ok || len(g.dependents(flat, []string{name})) > 0 {
 			return
 		}
-		if len(o.keys) < room && (g.optional || len(o.keys) < need) && g.mayBeNamed(flat, name) {
+		if len(o.keys) < room && (g.Optional || len(o.keys) < need) && g.mayBeNamed(flat, name) {
 			before := len(o.keys)
 			err := add(name)
 			for _, other := range g.demanded(flat, []string{name}) {

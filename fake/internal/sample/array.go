@@ -1,4 +1,4 @@
-package fake
+package sample
 
 import "slices"
 
@@ -75,8 +75,8 @@ func (g *generator) fresh(flat, goal []schema, before []any) (any, error) {
 	if i < 0 {
 		return g.value(goal)
 	}
-	was := [2]bool{g.plain, g.seeded}
-	defer func() { g.plain, g.seeded = was[0], was[1] }()
+	was := [2]bool{g.plain, g.Vary}
+	defer func() { g.plain, g.Vary = was[0], was[1] }()
 	for range 4 * attempts {
 		g.spend(len(before) / perStep)
 		v, err := g.value(goal)
@@ -86,7 +86,7 @@ func (g *generator) fresh(flat, goal []schema, before []any) (any, error) {
 		if !slices.ContainsFunc(before, func(b any) bool { return equal(b, v) }) {
 			return v, nil
 		}
-		g.plain, g.seeded = false, true
+		g.plain, g.Vary = false, true
 	}
 	return nil, flat[i].fault("uniqueItems", "fake.Auto finds too few items that differ")
 }

@@ -1,20 +1,15 @@
-package fake_test
+package sample_test
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/parley-sdk/parley/fake"
-	"github.com/parley-sdk/parley/llm"
 )
 
 // A schema may come from a stranger: none may hold the generator for long. Each of these
 // took from ten seconds to hours when steps were counted without what they cost.
-func TestAutoIsBounded(t *testing.T) {
+func TestBounds(t *testing.T) {
 	// list writes an item so many times: # is its number, @ that of the next.
 	list := func(n int, item string) string {
 		s := make([]string, n)
@@ -41,41 +36,14 @@ func TestAutoIsBounded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			req := ask("What do you make of this?")
-			req.Tools = []llm.Tool{{Name: "t", Schema: json.RawMessage(`{"type":"object",` + schema[1:])}}
 			start := time.Now()
-			_, err := fake.AutoWith(&fake.AutoOptions{Seed: 7, Optional: true}).Generate(t.Context(), req)
+			text, err := value(`{"type":"object",`+schema[1:], 7, true)
 			if took := time.Since(start); took > 20*time.Second {
 				t.Errorf("it took %v", took)
 			}
-			if err != nil {
-				wantError(t, err, llm.ErrUnsupported, "tools[0].schema")
+			if (err == nil) != (text != "") {
+				t.Errorf("%d bytes, %v", len(text), err)
 			}
 		})
 	}
-}
-
-// A context that ends between two tools ends the call.
-func TestAutoLeavesToolsWithTheContext(t *testing.T) {
-	req := ask("Which?")
-	for _, schema := range []string{`{"type":"object"}`, `{"type":"object","not":{}}`} {
-		req.Tools = append(req.Tools, llm.Tool{Name: fmt.Sprint("t", len(req.Tools)), Schema: json.RawMessage(schema)})
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	_, err := fake.Auto().Generate(&ending{ctx, cancel, 2}, req)
-	wantError(t, err, llm.ErrCanceled)
-}
-
-// ending is a context that ends once it has been asked a few times.
-type ending struct {
-	context.Context
-	cancel context.CancelFunc
-	left   int
-}
-
-func (c *ending) Err() error {
-	if c.left--; c.left < 0 {
-		c.cancel()
-	}
-	return c.Context.Err()
 }
