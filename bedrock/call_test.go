@@ -114,7 +114,7 @@ func TestServiceErrors(t *testing.T) {
 					t.Errorf("%s: content shows: %v", op, err)
 				}
 			}
-			if n := len(s.Wire()); n != 3 {
+			if n := len(s.Exchanges()); n != 3 {
 				t.Errorf("%d requests for 3 calls", n)
 			}
 		})
@@ -453,7 +453,7 @@ func TestSDKRetries(t *testing.T) {
 			req.SetOptions(&bedrock.RequestOptions{ClientOptions: []func(*bedrockruntime.Options){func(o *bedrockruntime.Options) { o.Retryer = atOnce{} }}})
 		}
 		r, err := m.Generate(t.Context(), req)
-		if n := len(s.Wire()); keep && (err != nil || r.Text() != "{}" || n != 2) || !keep && (llm.CodeOf(err) != llm.ErrOverloaded || n != 1) {
+		if n := len(s.Exchanges()); keep && (err != nil || r.Text() != "{}" || n != 2) || !keep && (llm.CodeOf(err) != llm.ErrOverloaded || n != 1) {
 			t.Errorf("keep %v: %d requests, %v", keep, n, err)
 		}
 	}
@@ -715,9 +715,9 @@ func TestLeavingTheLoop(t *testing.T) {
 				}
 			}
 		}
-		sent := len(s.Wire())
+		sent := len(s.Exchanges())
 		_ = m.Stream(t.Context(), hello)
-		if n := len(s.Wire()); n != sent {
+		if n := len(s.Exchanges()); n != sent {
 			t.Error("a stream that nobody ranged was sent")
 		}
 		seq := m.Stream(t.Context(), hello)
@@ -727,7 +727,7 @@ func TestLeavingTheLoop(t *testing.T) {
 		if _, err := llm.Collect(seq); !errors.Is(err, llm.ErrStreamReused) {
 			t.Errorf("%v", err)
 		}
-		if n := len(s.Wire()); n != sent+1 {
+		if n := len(s.Exchanges()); n != sent+1 {
 			t.Errorf("%d requests for a stream that was ranged twice", n-sent)
 		}
 		s.Close()
@@ -744,7 +744,7 @@ func TestHeaders(t *testing.T) {
 	if err != nil || r.RequestID == "" || r.Provider != bedrock.Provider || r.Model != m.Info().Model {
 		t.Errorf("%+v, %v", r, err)
 	}
-	for _, w := range s.Wire() {
+	for _, w := range s.Exchanges() {
 		if got := w.Header.Get("Accept-Encoding"); got != "identity" {
 			t.Errorf("%s asks for %q", w.Op, got)
 		}
@@ -764,7 +764,7 @@ func TestCountTokens(t *testing.T) {
 	if n, err := c.CountTokens(t.Context(), hello); err != nil || n <= 0 {
 		t.Errorf("%d, %v", n, err)
 	}
-	if w := s.Wire(); w[0].Op != "CountTokens" || string(w[0].Body) != `{"input":{"converse":{"messages":[{"content":[{"text":"hello"}],"role":"user"}]}}}` {
+	if w := s.Exchanges(); w[0].Op != "CountTokens" || string(w[0].Body) != `{"input":{"converse":{"messages":[{"content":[{"text":"hello"}],"role":"user"}]}}}` {
 		t.Errorf("%s %s", w[0].Op, w[0].Body)
 	}
 }
@@ -804,7 +804,7 @@ func TestForbidSend(t *testing.T) {
 	if _, err := bedrock.New(client, "allowed", nil).Generate(t.Context(), hello); err != nil {
 		t.Errorf("an allowed model: %v", err)
 	}
-	if n := len(s.Wire()); n != 2 {
+	if n := len(s.Exchanges()); n != 2 {
 		t.Errorf("%d requests were sent", n)
 	}
 }

@@ -41,7 +41,7 @@ func TestCountTokensSendsTheBaseID(t *testing.T) {
 		if err != nil || n.Estimated || n.Tokens <= 0 {
 			t.Errorf("%s: %+v, %v", id, n, err)
 		}
-		w := s.Wire()
+		w := s.Exchanges()
 		if last := w[len(w)-1]; last.Op != "CountTokens" || last.ModelID != want {
 			t.Errorf("%s: %s for %s, want %s", id, last.Op, last.ModelID, want)
 		}
@@ -88,14 +88,14 @@ func TestCountTokensEstimates(t *testing.T) {
 					t.Error(diff)
 				}
 			}
-			if n := len(s.Wire()); n != c.sent {
+			if n := len(s.Exchanges()); n != c.sent {
 				t.Errorf("%d requests for two calls", n)
 			}
 			// Another model with the same id asks for itself.
 			if _, err := bedrock.New(s.Client(), c.id, nil).CountTokens(t.Context(), hello); llm.CodeOf(err) != c.code {
 				t.Errorf("%v", err)
 			}
-			if n := len(s.Wire()); n != c.sent+1 {
+			if n := len(s.Exchanges()); n != c.sent+1 {
 				t.Errorf("the refusal was remembered beyond the model")
 			}
 		})
@@ -122,7 +122,7 @@ func TestEstimateChecksFirst(t *testing.T) {
 	if _, err := none.CountTokensDetail(t.Context(), hello); llm.CodeOf(err) != llm.ErrInvalidRequest {
 		t.Errorf("%v", err)
 	}
-	if n := len(s.Wire()); n != 0 {
+	if n := len(s.Exchanges()); n != 0 {
 		t.Errorf("%d requests", n)
 	}
 }
@@ -228,7 +228,7 @@ func TestCountTokensConcurrently(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := len(s.Wire()); n < 1 || n > 16 {
+	if n := len(s.Exchanges()); n < 1 || n > 16 {
 		t.Errorf("%d requests by 16 goroutines", n)
 	}
 }
@@ -261,7 +261,7 @@ func TestEstimateUnderForbidSend(t *testing.T) {
 	if _, err := fresh.CountTokens(t.Context(), hello); llm.CodeOf(err) != llm.ErrRejected {
 		t.Errorf("%v", err)
 	}
-	if n := len(s.Wire()); n != 1 {
+	if n := len(s.Exchanges()); n != 1 {
 		t.Errorf("%d requests", n)
 	}
 }

@@ -169,7 +169,7 @@ func TestEncode(t *testing.T) {
 			if diff := cmp.Diff(r.Warnings, streamed.Warnings); diff != "" {
 				t.Errorf("the stream's warnings differ:\n%s", diff)
 			}
-			wire := s.Wire()
+			wire := s.Exchanges()
 			golden(t, filepath.Join("encode", c.name+".json"), wire[0].Body)
 			if c.name == "options" {
 				golden(t, filepath.Join("encode", c.name+"_stream.json"), wire[1].Body)
@@ -254,7 +254,7 @@ func TestRefused(t *testing.T) {
 					t.Errorf("%s: content shows: %v", op, err)
 				}
 			}
-			if n := len(s.Wire()); n != 0 {
+			if n := len(s.Exchanges()); n != 0 {
 				t.Errorf("%d requests were sent", n)
 			}
 		})
@@ -299,7 +299,7 @@ func TestReloadedHistorySendsTheSameBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	wire := s.Wire()
+	wire := s.Exchanges()
 	if diff := cmp.Diff(string(wire[0].Body), string(wire[1].Body)); diff != "" {
 		t.Error(diff)
 	}

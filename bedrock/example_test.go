@@ -84,7 +84,7 @@ func ExampleRequestOptions() {
 	}
 	details, ok := bedrock.Details(resp)
 	fmt.Println(resp.Text(), ok, details.Guardrail == nil)
-	fmt.Println(string(server.Wire()[0].Body))
+	fmt.Println(string(server.Exchanges()[0].Body))
 	// Output:
 	// I cannot help with that. true true
 	// {"guardrailConfig":{"guardrailIdentifier":"gr-1","guardrailVersion":"1","trace":"enabled"},"messages":[{"content":[{"text":"Check this:"},{"guardContent":{"text":{"text":"text to be checked"}}}],"role":"user"}],"serviceTier":{"type":"flex"}}

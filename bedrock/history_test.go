@@ -71,7 +71,7 @@ func TestPrefix(t *testing.T) {
 					t.Fatalf("turn %d: %v", n, err)
 				}
 				now = prompt{}
-				if err := json.Unmarshal(s.Wire()[len(s.Wire())-1].Body, &now); err != nil {
+				if err := json.Unmarshal(s.Exchanges()[len(s.Exchanges())-1].Body, &now); err != nil {
 					t.Fatal(err)
 				}
 				if n == 1 {
@@ -130,7 +130,7 @@ func TestHistorySurvives(t *testing.T) {
 				t.Fatal(err)
 			}
 			var now prompt
-			if err := json.Unmarshal(s.Wire()[len(s.Wire())-1].Body, &now); err != nil {
+			if err := json.Unmarshal(s.Exchanges()[len(s.Exchanges())-1].Body, &now); err != nil {
 				t.Fatal(err)
 			}
 			sent = append(sent, now.Messages[1])

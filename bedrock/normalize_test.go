@@ -224,7 +224,7 @@ func TestRules(t *testing.T) {
 				}
 				out["error"], _ = json.Marshal(e.Code.Error() + ": " + e.Message)
 			} else {
-				out["sent"] = s.Wire()[0].Body
+				out["sent"] = s.Exchanges()[0].Body
 				out["warnings"], _ = json.Marshal(r.Warnings)
 				told := slices.ContainsFunc(r.Warnings, func(w llm.Warning) bool { return strings.HasPrefix(w.Message, c.rule) && w.Field != "" })
 				silent := c.test == "the only one" || c.test == "off" // what was asked for is sent in the family's way

@@ -95,7 +95,7 @@ func TestStreamFromConverse(t *testing.T) {
 	if len(collected.Warnings) != 1 || collected.Warnings[0].Field != "stream" || collected.StopReason != llm.StopToolUse || collected.Usage != whole.Usage || collected.Usage.Estimated {
 		t.Errorf("%+v", collected)
 	}
-	for _, w := range s.Wire() {
+	for _, w := range s.Exchanges() {
 		if w.Op != "Converse" {
 			t.Errorf("called %s", w.Op)
 		}

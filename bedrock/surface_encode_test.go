@@ -65,7 +65,7 @@ func TestEncodeNative(t *testing.T) {
 					t.Errorf("%v", r.Warnings)
 				}
 			}
-			wire := s.Wire()
+			wire := s.Exchanges()
 			golden(t, filepath.Join("encode", c.name+".json"), wire[0].Body)
 			if diff := cmp.Diff(string(wire[0].Body), string(wire[1].Body)); diff != "" {
 				t.Errorf("from storage:\n%s", diff)
@@ -125,7 +125,7 @@ func TestNativeRefused(t *testing.T) {
 			if asError(t, err).Code != c.code || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "SECRET") {
 				t.Errorf("%v", err)
 			}
-			if n := len(s.Wire()); n != 0 {
+			if n := len(s.Exchanges()); n != 0 {
 				t.Errorf("%d requests were sent", n)
 			}
 		})

@@ -17,15 +17,29 @@ type TB interface {
 // AssertRequests fails the test unless these requests were received, in this order
 // and no others. Each is an operation and the model's id, or an operation alone:
 // "Converse amazon.nova-lite-v1:0", "ConverseStream"; of what is no operation the
-// method and the path, "POST /v1/messages". What it fails with lists what
-// was received and how it was answered, without content.
+// method and the path, "POST /v1/messages". What it fails with says where the two
+// differ, and lists what was received and how it was answered, without content.
 func (s *Server) AssertRequests(t TB, want ...string) {
 	t.Helper()
-	wire := s.Wire()
-	if slices.EqualFunc(wire, want, func(w Wire, want string) bool { return want == w.op() || w.Op != "" && want == w.Op }) {
-		return
+	exchanges := s.Exchanges()
+	differ := func(x Exchange, want string) bool { return want != x.op() && (x.Op == "" || want != x.Op) }
+	for i, x := range exchanges[:min(len(exchanges), len(want))] {
+		if differ(x, want[i]) {
+			t.Errorf("bedrocktest: request %d is %s, want %s%s\nreceived:%s", i+1, x.op(), want[i], hint(want[i]), lines(outlines(exchanges)))
+			return
+		}
 	}
-	t.Errorf("bedrocktest: %d requests were received, want %d%s\nreceived:%s", len(wire), len(want), lines(want), lines(outlines(wire)))
+	if len(exchanges) != len(want) {
+		t.Errorf("bedrocktest: %d requests were received, want %d:%s\nreceived:%s", len(exchanges), len(want), lines(want), lines(outlines(exchanges)))
+	}
+}
+
+// hint says what is wrong with a request that cannot come.
+func hint(want string) string {
+	if op, _, _ := strings.Cut(want, " "); slices.Contains(operations, op) || strings.Contains(want, " /") {
+		return ""
+	}
+	return fmt.Sprintf(" (operations are %q)", operations)
 }
 
 // Last returns the last request that was received, in neutral form, as
@@ -36,32 +50,36 @@ func (s *Server) Last(t TB) *llm.Request {
 	if requests := s.Requests(); len(requests) > 0 {
 		return requests[len(requests)-1]
 	}
-	t.Errorf("bedrocktest: no request was received that can be read%s", lines(outlines(s.Wire())))
+	if exchanges := s.Exchanges(); len(exchanges) > 0 {
+		t.Errorf("bedrocktest: no request was received that can be read:%s", lines(outlines(exchanges)))
+	} else {
+		t.Errorf("bedrocktest: no request was received")
+	}
 	return &llm.Request{}
 }
 
 // outlines says of each request what it was, and what became of it.
-func outlines(wire []Wire) []string {
-	out := make([]string, len(wire))
-	for i, w := range wire {
+func outlines(exchanges []Exchange) []string {
+	out := make([]string, len(exchanges))
+	for i, x := range exchanges {
 		became := "not answered"
-		if w.Answer.Status != 0 {
-			became = fmt.Sprint(w.Answer.Status)
+		if x.Answer.Status != 0 {
+			became = fmt.Sprint(x.Answer.Status)
 		}
-		if w.Answer.Broken {
+		if x.Answer.Broken {
 			became += ", broken off"
 		}
-		out[i] = fmt.Sprintf("%s (%s)", w.op(), became)
+		out[i] = fmt.Sprintf("%s (%s)", x.op(), became)
 	}
 	return out
 }
 
 // op says in short what was asked of which model.
-func (w *Wire) op() string {
-	if w.Op == "" {
-		return w.Method + " " + w.Path
+func (x *Exchange) op() string {
+	if x.Op == "" {
+		return x.Method + " " + x.Path
 	}
-	return w.Op + " " + w.ModelID
+	return x.Op + " " + x.ModelID
 }
 
 func lines(list []string) string {

@@ -13,24 +13,46 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 )
 
-// newClient returns an AWS client for the server at url. It signs with the first of
-// the keys, and with made-up ones where there are none.
-func newClient(url string, local *localClient, keys map[string]string) *bedrockruntime.Client {
+// Client returns an AWS client for this server, always the same. It can reach
+// nothing else: whatever the endpoint, it dials this server, and its HTTPClient says
+// so with a method LocalOnly(). It signs with made-up credentials, or with one of
+// [Options].Keys, takes nothing from the environment, does not retry, and is cured of
+// the fault of the SDK that the package's documentation tells of.
+//
+// The SDK's stream decoder is not safe for concurrent streams on one client (a data
+// race, in bedrockruntime v1.63.11): tests that run raw ConverseStream calls at once
+// pass each a fresh Options.Protocol.
+func (s *Server) Client() *bedrockruntime.Client { return s.client }
+
+// Config returns a configuration for code that makes its own client of one. Such a
+// client is like that of [Server.Client], but that the SDK gives it the bearer token of
+// AWS_BEARER_TOKEN_BEDROCK, if that is set, and then it refuses to talk without TLS.
+func (s *Server) Config() aws.Config {
+	// The first of the keys, or made-up ones where there are none.
 	id, secret := "AKIDBEDROCKTEST", "bedrocktest"
-	if len(keys) > 0 {
+	if keys := s.opts.Keys; len(keys) > 0 {
 		id = slices.Min(slices.Collect(maps.Keys(keys)))
 		secret = keys[id]
 	}
-	return bedrockruntime.New(bedrockruntime.Options{
+	return aws.Config{
 		Region:       "us-east-1",
-		BaseEndpoint: aws.String(url),
+		BaseEndpoint: aws.String(s.URL),
 		Credentials:  credentials.NewStaticCredentialsProvider(id, secret, ""),
-		HTTPClient:   local,
-		Retryer:      aws.NopRetryer{}, // tests want to see every failure, and at once
+		HTTPClient:   s.local,
+		Retryer:      func() aws.Retryer { return aws.NopRetryer{} }, // tests want to see every failure, and at once
+	}
+}
+
+// newClient returns a client that knows nothing of the environment.
+func newClient(cfg aws.Config) *bedrockruntime.Client {
+	return bedrockruntime.New(bedrockruntime.Options{
+		Region:       cfg.Region,
+		BaseEndpoint: cfg.BaseEndpoint,
+		Credentials:  cfg.Credentials,
+		HTTPClient:   cfg.HTTPClient,
+		Retryer:      cfg.Retryer(),
 	}, func(o *bedrockruntime.Options) {
-		// New takes a bearer token from AWS_BEARER_TOKEN_BEDROCK, and then refuses
-		// to talk without TLS.
-		o.BearerAuthTokenProvider, o.AuthSchemePreference, o.APIOptions = nil, nil, nil
+		o.BearerAuthTokenProvider, o.AuthSchemePreference, o.APIOptions = nil, nil, nil // see Server.Config
 	})
 }
 

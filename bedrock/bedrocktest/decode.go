@@ -8,7 +8,7 @@ import (
 
 // decode turns a request that has its shape into neutral terms. What only Bedrock
 // has is not in it (guardrails, service tier, latency, prompt variables, additional
-// fields but those of reasoning and top_k): see [Wire].
+// fields but those of reasoning and top_k): see [Exchange].
 func decode(n *node) *llm.Request {
 	req := &llm.Request{
 		System:   decodeBlocks(n.get("system"), ""),

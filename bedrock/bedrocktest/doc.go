@@ -19,15 +19,12 @@
 //
 //	model := bedrock.New(server.Client(), "amazon.nova-lite-v1:0", nil)
 //
-// Code that makes its own client from an aws.Config is given the server's address and
-// any credentials:
+// Code that makes its own client from an aws.Config is given that of the server:
 //
-//	cfg.BaseEndpoint = aws.String(server.URL)
-//	cfg.Credentials = credentials.NewStaticCredentialsProvider("any", "any", "")
-//	cfg.HTTPClient = server.Client().Options().HTTPClient // while llm.ForbidSend is in force
+//	model := bedrock.NewFromConfig(server.Config(), "amazon.nova-lite-v1:0", nil)
 //
-// The last line makes it a client that reaches nothing but the server, which the ban of
-// [llm.ForbidSend] leaves alone; any other client it refuses, whatever the address.
+// Both kinds of client reach nothing but the server, and so the ban of [llm.ForbidSend]
+// leaves them alone; any other client it refuses, whatever the address.
 //
 // The server listens on a socket, so it cannot be in a bubble of testing/synctest: there
 // time waits for it for ever. What is about time alone is tested with a fake.
@@ -46,8 +43,8 @@
 //
 // # Wire traffic
 //
-// [Server.Wire] shows headers and bodies, and so what only Bedrock has a word for, and
-// the bytes of each answer, as far as they were sent. [Wire.String] is an exchange as a
+// [Server.Exchanges] shows headers and bodies, and so what only Bedrock has a word for, and
+// the bytes of each answer, as far as they were sent. [Exchange.String] is an exchange as a
 // text to read, with the events of a stream decoded and secrets redacted; its headers
 // are those that stay the same from run to run, so that it can be a golden file.
 // [Options].Record writes all exchanges so, as they end:
@@ -65,7 +62,7 @@
 // owner of an S3 bucket), is an [llm.ProviderPart] of provider "aws.bedrock", with
 // the name of the union's member as its kind; so are calls that Bedrock runs itself
 // and their results. Guardrails, service tier, latency, prompt variables, additional
-// fields and effort are in [Server.Wire] only.
+// fields and effort are in [Server.Exchanges] only.
 //
 // Answers go the other way. An [llm.ProviderPart] of provider "aws.bedrock" goes out
 // as the block that it names, and an [llm.ProviderDelta] as the delta or, with Index
@@ -98,7 +95,7 @@
 //	throttle := &bedrocktest.Fault{Type: "ThrottlingException", RetryAfter: time.Second}
 //	Fault: bedrocktest.Faults(throttle, throttle, &bedrocktest.Fault{CutAfter: new(3)}),
 //
-// [Script] has lists for some operations or models each, and what is any other rule is
+// [Plan] has lists for some operations or models each, and what is any other rule is
 // a function of your own.
 //
 // A [Fault] throttles, fails, delays, stalls, corrupts, breaks a stream off with an

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockruntime/types"
 
@@ -63,16 +62,11 @@ func ExampleNewServer() {
 }
 
 // Code that makes its own client from an aws.Config gets the server's address by it.
-func ExampleNewServer_config() {
+func ExampleServer_Config() {
 	server := bedrocktest.NewServer(parrot{}, nil)
 	defer server.Close()
-	cfg := aws.Config{
-		Region:       "us-east-1",
-		BaseEndpoint: aws.String(server.URL),
-		Credentials:  credentials.NewStaticCredentialsProvider("any", "any", ""),
-	}
 
-	model := bedrock.NewFromConfig(cfg, "amazon.nova-lite-v1:0", nil)
+	model := bedrock.NewFromConfig(server.Config(), "amazon.nova-lite-v1:0", nil)
 	resp, err := model.Generate(context.Background(), &llm.Request{Messages: []llm.Message{llm.UserText("Pieces of eight!")}})
 	if err != nil {
 		fmt.Println(err)
@@ -98,7 +92,7 @@ func ExampleServer_Requests() {
 	}
 	req := server.Requests()[0]
 	fmt.Println(req.Messages[0].Role, req.MaxTokens)
-	wire := server.Wire()[0]
+	wire := server.Exchanges()[0]
 	fmt.Println(wire.Op, wire.ModelID)
 	fmt.Printf("%s\n", wire.Body)
 	// Output:
@@ -132,9 +126,9 @@ func ExampleFaults() {
 
 // One model is always overloaded, and the other fails once: what a fallback is
 // tested with.
-func ExampleScript() {
+func ExamplePlan() {
 	server := bedrocktest.NewServer(parrot{}, &bedrocktest.Options{
-		Fault: bedrocktest.Script(
+		Fault: bedrocktest.Plan(
 			bedrocktest.Rule{ModelID: "amazon.nova-pro-v1:0", Then: &bedrocktest.Fault{Type: "ServiceUnavailableException"}},
 			bedrocktest.Rule{Op: "ConverseStream", Faults: []*bedrocktest.Fault{{Exception: "ModelStreamErrorException", After: 2}}},
 		),
@@ -173,8 +167,7 @@ func ExampleServer_AssertRequests() {
 	// Output:
 	// the second attempt: <nil>
 	// 100
-	// bedrocktest: 2 requests were received, want 1
-	//   ConverseStream
+	// bedrocktest: request 1 is Converse amazon.nova-lite-v1:0, want ConverseStream
 	// received:
 	//   Converse amazon.nova-lite-v1:0 (429)
 	//   Converse amazon.nova-lite-v1:0 (200)
@@ -187,7 +180,7 @@ func (printing) Helper()                           {}
 func (printing) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 
 // The wire as a text, to read or to keep as a golden file.
-func ExampleWire_String() {
+func ExampleExchange_String() {
 	server := bedrocktest.NewServer(parrot{}, &bedrocktest.Options{Fault: bedrocktest.Faults(&bedrocktest.Fault{CutAfter: new(2)})})
 	defer server.Close()
 
@@ -196,7 +189,7 @@ func ExampleWire_String() {
 	_, err := llm.Collect(model.Stream(context.Background(), req))
 	fmt.Println(llm.CodeOf(err))
 
-	fmt.Print(server.Wire()[0])
+	fmt.Print(server.Exchanges()[0])
 	// Output:
 	// incomplete
 	// # 0 ConverseStream amazon.nova-lite-v1:0

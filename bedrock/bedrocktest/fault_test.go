@@ -322,6 +322,7 @@ func TestFaultNegative(t *testing.T) {
 	}{
 		{bedrocktest.Fault{CutAt: new(-1), Ending: bedrocktest.EndClean}, 0},
 		{bedrocktest.Fault{StallAt: new(1000), CutAt: new(-5), Ending: bedrocktest.EndClean}, 0},
+		{bedrocktest.Fault{FlipBit: new(-1)}, 5},
 		{bedrocktest.Fault{FlipBit: new(-9)}, 5},
 		{bedrocktest.Fault{Delay: -1}, 5},
 		{bedrocktest.Fault{Exception: "ThrottlingException", After: -1}, 1},
@@ -350,6 +351,9 @@ func TestFaultInsert(t *testing.T) {
 	want := []string{"first", "messageStart", "contentBlockDelta", "contentBlockDelta", "brandNew", "contentBlockStop", "messageStop", "metadata", "late"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Error(diff)
+	}
+	if insert[0].Name != "late" {
+		t.Error("the frames of the fault were put in order where they are")
 	}
 	if got[0].payload != "not JSON" || got[3].payload != insert[1].Payload || got[8].payload != `{"a": 1}` {
 		t.Error(got)

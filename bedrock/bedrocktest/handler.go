@@ -27,7 +27,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // the client left half-way
 	}
 	refused := q.read(&s.opts)
-	n, log := s.record(Wire{Op: q.op, ModelID: q.id, Method: r.Method, Path: r.URL.EscapedPath(), Proto: r.Proto,
+	n, log := s.record(Exchange{Op: q.op, ModelID: q.id, Method: r.Method, Path: r.URL.EscapedPath(), Proto: r.Proto,
 		Header: r.Header, Body: q.body, Request: q.neutral})
 	defer s.transcribe(log)
 

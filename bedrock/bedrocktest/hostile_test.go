@@ -64,7 +64,7 @@ func TestRudeModel(t *testing.T) {
 		t.Errorf("%v of a nil stream", err)
 	}
 	s.Close()
-	if w := s.Wire(); !w[0].Answer.Broken || w[1].Answer.Broken {
+	if w := s.Exchanges(); !w[0].Answer.Broken || w[1].Answer.Broken {
 		t.Errorf("broken off: %v, %v", w[0].Answer.Broken, w[1].Answer.Broken)
 	}
 }

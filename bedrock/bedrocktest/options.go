@@ -18,8 +18,8 @@ type Options struct {
 
 	// Fault says what is to go wrong with a request; nil is nothing. It is called
 	// once for every request, with no lock held: n counts the requests from 0, in
-	// the order of [Server.Wire], and r has its body to be read. [Faults] and
-	// [Script] make it from a list.
+	// the order of [Server.Exchanges], and r has its body to be read. [Faults] and
+	// [Plan] make it from a list.
 	Fault func(n int, r *http.Request) *Fault
 
 	// Profile says what the model can do, whatever the request calls it: what the
@@ -42,14 +42,14 @@ type Options struct {
 	// understands both, on the same port.
 	HTTP2 bool
 
-	// Record takes the text of each exchange, as [Wire.String] has it, once it has
+	// Record takes the text of each exchange, as [Exchange.String] has it, once it has
 	// ended: in the order of their ends, with one Write each and one at a time. After
 	// [Server.Close] all are written. What Write returns is not looked at.
 	// Content is in the text, and secrets are not. nil records nothing.
 	Record io.Writer
 
 	// Forget keeps no record of the requests, so that [Server.Requests] and
-	// [Server.Wire] are empty. It is for servers that run long and for benchmarks:
+	// [Server.Exchanges] are empty. It is for servers that run long and for benchmarks:
 	// a record holds the whole body, and the whole answer.
 	Forget bool
 }

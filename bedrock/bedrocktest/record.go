@@ -9,9 +9,9 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
-// Wire is one request as it was received, and its answer as it was sent. It shows
+// Exchange is one request as it was received, and its answer as it was sent. It shows
 // what has no neutral form: guardrails, service tier, additional fields, events.
-type Wire struct {
+type Exchange struct {
 	N       int          // the request's number, from 0
 	Op      string       // "Converse", "ConverseStream" or "CountTokens"; "" for anything else
 	ModelID string       // decoded
@@ -39,52 +39,52 @@ var secrets = []string{"Authorization", "Proxy-Authorization", "Cookie", "X-Amz-
 // Requests returns the requests that were received, in neutral form and in the order
 // of arrival: of all three operations, and also those that a rule, a [Fault] or the
 // model then refused. Those that could not be read as requests are missing; see
-// [Server.Wire]. The caller owns them, as it owns an [llm.Request.Clone].
+// [Server.Exchanges]. The caller owns them, as it owns an [llm.Request.Clone].
 func (s *Server) Requests() []*llm.Request {
 	var requests []*llm.Request
-	for _, w := range s.Wire() {
-		if w.Request != nil {
-			requests = append(requests, w.Request)
+	for _, x := range s.Exchanges() {
+		if x.Request != nil {
+			requests = append(requests, x.Request)
 		}
 	}
 	return requests
 }
 
-// Wire returns everything that was received, in the order of arrival, with what was
+// Exchanges returns everything that was received, in the order of arrival, with what was
 // answered so far.
-func (s *Server) Wire() []Wire {
+func (s *Server) Exchanges() []Exchange {
 	s.mu.Lock()
-	entries := slices.Clone(s.wire)
+	entries := slices.Clone(s.exchanges)
 	s.mu.Unlock()
-	var wire []Wire
+	var exchanges []Exchange
 	for _, e := range entries {
-		wire = append(wire, e.snapshot())
+		exchanges = append(exchanges, e.snapshot())
 	}
-	return wire
+	return exchanges
 }
 
 // record numbers a request, and keeps it. The entry is nil where nobody wants it.
-func (s *Server) record(w Wire) (int, *entry) {
+func (s *Server) record(x Exchange) (int, *entry) {
 	var e *entry
 	if !s.opts.Forget || s.opts.Record != nil {
-		w.Header = w.Header.Clone()
+		x.Header = x.Header.Clone()
 		for _, name := range secrets {
-			if len(w.Header[name]) > 0 {
-				w.Header.Set(name, "redacted")
+			if len(x.Header[name]) > 0 {
+				x.Header.Set(name, "redacted")
 			}
 		}
-		w.Request = w.Request.Clone()
-		e = &entry{wire: w}
+		x.Request = x.Request.Clone()
+		e = &entry{exchange: x}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := s.n
 	s.n++
 	if e != nil {
-		e.wire.N = n
+		e.exchange.N = n
 	}
 	if !s.opts.Forget {
-		s.wire = append(s.wire, e)
+		s.exchanges = append(s.exchanges, e)
 	}
 	return n, e
 }
@@ -102,18 +102,18 @@ func (s *Server) transcribe(e *entry) {
 
 // entry is an exchange that is being recorded. A nil one records nothing.
 type entry struct {
-	mu   sync.Mutex
-	wire Wire
+	mu       sync.Mutex
+	exchange Exchange
 }
 
-func (e *entry) snapshot() Wire {
+func (e *entry) snapshot() Exchange {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	w := e.wire
-	w.Header, w.Answer.Header = w.Header.Clone(), w.Answer.Header.Clone()
-	w.Request = w.Request.Clone()
-	w.Answer.Body = slices.Clip(w.Answer.Body)
-	return w
+	x := e.exchange
+	x.Header, x.Answer.Header = x.Header.Clone(), x.Answer.Header.Clone()
+	x.Request = x.Request.Clone()
+	x.Answer.Body = slices.Clip(x.Answer.Body)
+	return x
 }
 
 func (e *entry) change(f func(a *Answer)) {
@@ -122,7 +122,7 @@ func (e *entry) change(f func(a *Answer)) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	f(&e.wire.Answer)
+	f(&e.exchange.Answer)
 }
 
 func (e *entry) begin(status int, h http.Header) {

@@ -27,10 +27,10 @@ type Server struct {
 
 	tape sync.Mutex // one exchange at a time goes to Options.Record
 
-	mu     sync.Mutex // guards what follows
-	closed bool
-	n      int // requests so far
-	wire   []*entry
+	mu        sync.Mutex // guards what follows
+	closed    bool
+	n         int // requests so far
+	exchanges []*entry
 }
 
 // NewServer starts a server that answers from the model; nil options are the
@@ -73,7 +73,7 @@ func Listen(model llm.Model, opts *Options) (*Server, error) {
 	s.http.Protocols.SetHTTP1(true)
 	s.http.Protocols.SetUnencryptedHTTP2(true)
 	s.local = newLocalClient(strings.TrimPrefix(s.URL, "http://"), s.opts.HTTP2)
-	s.client = newClient(s.URL, s.local, s.opts.Keys)
+	s.client = newClient(s.Config())
 
 	s.busy.Go(func() { _ = s.http.Serve(listener{tcp.(*net.TCPListener)}) }) // it ends with Close
 	return s, nil
@@ -127,14 +127,3 @@ func (s *Server) Close() {
 	s.local.transport.CloseIdleConnections()
 	s.busy.Wait()
 }
-
-// Client returns an AWS client for this server, always the same. It can reach
-// nothing else: whatever the endpoint, it dials this server, and its HTTPClient says
-// so with a method LocalOnly(). It signs with made-up credentials, or with one of
-// [Options].Keys, takes nothing from the environment, does not retry, and is cured of
-// the fault of the SDK that the package's documentation tells of.
-//
-// The SDK's stream decoder is not safe for concurrent streams on one client (a data
-// race, in bedrockruntime v1.63.11): tests that run raw ConverseStream calls at once
-// pass each a fresh Options.Protocol.
-func (s *Server) Client() *bedrockruntime.Client { return s.client }

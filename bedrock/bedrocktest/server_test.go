@@ -55,7 +55,7 @@ func TestConverse(t *testing.T) {
 		if out.Metrics == nil || out.Metrics.LatencyMs == nil {
 			t.Error("no latency")
 		}
-		wire := s.Wire()[0]
+		wire := s.Exchanges()[0]
 		if want := map[bool]string{false: "HTTP/1.1", true: "HTTP/2.0"}[http2]; wire.Proto != want {
 			t.Errorf("spoke %s, not %s", wire.Proto, want)
 		}
@@ -130,7 +130,7 @@ func TestModelIDs(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		wire := s.Wire()
+		wire := s.Exchanges()
 		last := wire[len(wire)-1]
 		if last.ModelID != id {
 			t.Errorf("%s arrived as %s", id, last.ModelID)
@@ -250,11 +250,11 @@ func TestRequestsOfRefused(t *testing.T) {
 	if n := len(s.Requests()); n != 3 {
 		t.Errorf("%d requests", n)
 	}
-	if n := len(s.Wire()); n != 5 {
+	if n := len(s.Exchanges()); n != 5 {
 		t.Errorf("%d on the wire", n)
 	}
-	if s.Wire()[4].Op != "" || s.Wire()[4].Path != "/elsewhere" {
-		t.Errorf("%+v", s.Wire()[4])
+	if s.Exchanges()[4].Op != "" || s.Exchanges()[4].Path != "/elsewhere" {
+		t.Errorf("%+v", s.Exchanges()[4])
 	}
 }
 
@@ -269,7 +269,7 @@ func TestForget(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if s.Requests() != nil || s.Wire() != nil {
+	if s.Requests() != nil || s.Exchanges() != nil {
 		t.Error("a record was kept")
 	}
 	if diff := cmp.Diff([]int{0, 1, 2}, numbers); diff != "" {
@@ -328,6 +328,20 @@ func TestClientIsLocal(t *testing.T) {
 		func(o *bedrockruntime.Options) { o.BaseEndpoint = aws.String("http://bedrock.example.com") })
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// A client of the server's configuration is like its own.
+func TestConfig(t *testing.T) {
+	for _, keys := range []map[string]string{nil, {"AKID": "secret"}} {
+		s := serve(t, fails(llm.ErrRateLimited), &bedrocktest.Options{Keys: keys})
+		client := bedrockruntime.NewFromConfig(s.Config())
+		if _, ok := client.Options().HTTPClient.(interface{ LocalOnly() }); !ok {
+			t.Error("the HTTP client does not say that it is local")
+		}
+		if _, err := converse(t.Context(), client); err == nil || !strings.Contains(err.Error(), "ThrottlingException") || len(s.Requests()) != 1 {
+			t.Errorf("%v, %d requests", err, len(s.Requests()))
+		}
 	}
 }
 

@@ -25,13 +25,13 @@ var volatile = []string{"Amz-Sdk-Invocation-Id", "User-Agent", "X-Amz-User-Agent
 //
 // An answer has the time that it took (latencyMs) wherever the model does not say
 // it: a text to compare comes from a model whose answers have a Latency.
-func (w Wire) String() string {
+func (x Exchange) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %d %s\n", w.N, w.op())
-	fmt.Fprintf(&b, "> %s %s %s\n", w.Method, w.Path, w.Proto)
-	headers(&b, ">", w.Header)
-	content(&b, w.Body)
-	switch a := w.Answer; {
+	fmt.Fprintf(&b, "# %d %s\n", x.N, x.op())
+	fmt.Fprintf(&b, "> %s %s %s\n", x.Method, x.Path, x.Proto)
+	headers(&b, ">", x.Header)
+	content(&b, x.Body)
+	switch a := x.Answer; {
 	case a.Status == 0:
 		b.WriteString("< nothing was sent\n")
 	default:
@@ -43,7 +43,7 @@ func (w Wire) String() string {
 			content(&b, a.Body)
 		}
 	}
-	if w.Answer.Broken {
+	if x.Answer.Broken {
 		b.WriteString("< broken off\n")
 	}
 	b.WriteString("\n")

@@ -46,7 +46,7 @@ func TestTranscript(t *testing.T) {
 		}
 	}
 	s.Close()
-	if n := len(s.Wire()); n > 0 {
+	if n := len(s.Exchanges()); n > 0 {
 		t.Errorf("%d exchanges are kept", n)
 	}
 	got := tape.String()
@@ -78,7 +78,7 @@ func TestAnswerIsRecorded(t *testing.T) {
 		if _, err := io.ReadFull(resp.Body, seen); err != nil {
 			t.Fatal(err)
 		}
-		first := s.Wire()[0].Answer
+		first := s.Exchanges()[0].Answer
 		if !bytes.HasPrefix(first.Body, seen) || first.Status != 200 || first.Header.Get("Content-Type") != "application/vnd.amazon.eventstream" {
 			t.Errorf("%+v", first)
 		}
@@ -88,7 +88,7 @@ func TestAnswerIsRecorded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if a := s.Wire()[0].Answer; string(a.Body) != string(seen)+rest || a.Header.Get("Content-Type") == "changed" || a.Broken {
+		if a := s.Exchanges()[0].Answer; string(a.Body) != string(seen)+rest || a.Header.Get("Content-Type") == "changed" || a.Broken {
 			t.Errorf("%+v", a)
 		}
 	})

@@ -1,7 +1,9 @@
 package bedrocktest
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 )
 
@@ -19,19 +21,32 @@ type Rule struct {
 	Then *Fault
 }
 
+// operations are the names that a [Rule] and [Server.AssertRequests] know.
+var operations = []string{"Converse", "ConverseStream", "CountTokens"}
+
 // Faults is a plan for [Options].Fault by number: the first request has the first
 // fault, and so on; nil is none. Requests after the last pass.
 func Faults(faults ...*Fault) func(n int, r *http.Request) *Fault {
-	return Script(Rule{Faults: faults})
+	return Plan(Rule{Faults: faults})
 }
 
-// Script is a plan for [Options].Fault by what is asked. The first rule that matches
-// a request, and has a turn left, says what goes wrong with it; where there is none,
-// nothing does. Each rule counts the requests that it was asked for. The plan is for
-// one server; it is safe for concurrent use.
-func Script(rules ...Rule) func(n int, r *http.Request) *Fault {
+// Plan is for [Options].Fault, by what is asked. The first rule that matches a request,
+// and has a turn left, says what goes wrong with it; where there is none, nothing does.
+// Each rule counts the requests that it was asked for. An Op that is none fails every
+// request, with an error that says so. The plan is for one server; it is safe for
+// concurrent use.
+func Plan(rules ...Rule) func(n int, r *http.Request) *Fault {
 	var mu sync.Mutex
+	rules = slices.Clone(rules)
 	used := make([]int, len(rules))
+	for i, rule := range rules {
+		if rule.Op != "" && !slices.Contains(operations, rule.Op) {
+			message := fmt.Sprintf("bedrocktest: rules[%d].op: %q is none of %q", i, rule.Op, operations)
+			return func(int, *http.Request) *Fault {
+				return &Fault{Status: http.StatusInternalServerError, Type: "InternalServerException", Message: message}
+			}
+		}
+	}
 	return func(_ int, r *http.Request) *Fault {
 		op, id := route(r)
 		mu.Lock()

@@ -1,6 +1,7 @@
 package bedrocktest_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -14,7 +15,7 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
-func TestScript(t *testing.T) {
+func TestPlan(t *testing.T) {
 	a, b, c, z := &bedrocktest.Fault{Status: 501}, &bedrocktest.Fault{Status: 502}, &bedrocktest.Fault{Status: 503}, &bedrocktest.Fault{Status: 599}
 	ask := func(path string) *http.Request { return httptest.NewRequest("POST", path, nil) }
 	converse, stream, count, other := "/model/m/converse", "/model/m/converse-stream", "/model/m/count-tokens", "/model/other%2Fm/converse"
@@ -26,11 +27,11 @@ func TestScript(t *testing.T) {
 	}{
 		{"nothing", bedrocktest.Faults(), []string{converse}, []*bedrocktest.Fault{nil}},
 		{"by number", bedrocktest.Faults(a, nil, b), []string{converse, stream, other, converse}, []*bedrocktest.Fault{a, nil, b, nil}},
-		{"by operation", bedrocktest.Script(bedrocktest.Rule{Op: "ConverseStream", Faults: []*bedrocktest.Fault{a, b}}),
+		{"by operation", bedrocktest.Plan(bedrocktest.Rule{Op: "ConverseStream", Faults: []*bedrocktest.Fault{a, b}}),
 			[]string{converse, stream, count, stream, stream}, []*bedrocktest.Fault{nil, a, nil, b, nil}},
-		{"by model", bedrocktest.Script(bedrocktest.Rule{ModelID: "other/m", Then: z}, bedrocktest.Rule{Faults: []*bedrocktest.Fault{a}}),
+		{"by model", bedrocktest.Plan(bedrocktest.Rule{ModelID: "other/m", Then: z}, bedrocktest.Rule{Faults: []*bedrocktest.Fault{a}}),
 			[]string{other, converse, other, converse}, []*bedrocktest.Fault{z, a, z, nil}},
-		{"a spent rule leaves it to the next", bedrocktest.Script(bedrocktest.Rule{Op: "Converse", Faults: []*bedrocktest.Fault{a}},
+		{"a spent rule leaves it to the next", bedrocktest.Plan(bedrocktest.Rule{Op: "Converse", Faults: []*bedrocktest.Fault{a}},
 			bedrocktest.Rule{Faults: []*bedrocktest.Fault{b}, Then: c}), []string{converse, converse, count, "/else"}, []*bedrocktest.Fault{a, b, c, c}},
 	} {
 		for i, path := range tc.paths {
@@ -73,7 +74,7 @@ func TestCutAfter(t *testing.T) {
 			if want := min(events, 5); len(got) != want {
 				t.Errorf("cut after %d events with ending %d: %d events, %v", events, ending, len(got), err)
 			}
-			if w := s.Wire()[0]; len(got) != strings.Count(w.String(), "\nevent ") || w.Answer.Broken != (ending == bedrocktest.EndAbort || ending == bedrocktest.EndShort) {
+			if w := s.Exchanges()[0]; len(got) != strings.Count(w.String(), "\nevent ") || w.Answer.Broken != (ending == bedrocktest.EndAbort || ending == bedrocktest.EndShort) {
 				t.Errorf("recorded as\n%s", w)
 			}
 		}
@@ -114,7 +115,7 @@ func TestAssertions(t *testing.T) {
 	if len(c.said) > 0 {
 		t.Errorf("nothing was received, nor expected: %q", c.said)
 	}
-	if req := s.Last(&c); req == nil || len(c.said) != 1 || !strings.Contains(c.said[0], "no request was received that can be read\n  none") {
+	if req := s.Last(&c); req == nil || len(c.said) != 1 || !strings.Contains(c.said[0], "no request was received") {
 		t.Errorf("%+v, %q", req, c.said)
 	}
 
@@ -126,12 +127,38 @@ func TestAssertions(t *testing.T) {
 	if got := s.Last(&c).Messages[0].Content[0].(*llm.TextPart).Text; got != "Hi" || len(c.said) > 0 {
 		t.Errorf("%q, %q", got, c.said)
 	}
-	for _, want := range [][]string{nil, {"Converse", "Converse"}, {"Converse", "ConverseStream", "POST /model/m/nonsense"}, {"Converse other", "Converse", "POST /model/m/nonsense"}} {
+	for _, want := range [][]string{nil, {"Converse", "Converse"}, {"Converse", "Converse", ""}, {"Converse", "ConverseStream", "POST /model/m/nonsense"}, {"Converse other", "Converse", "POST /model/m/nonsense"}} {
 		c = complaints{}
 		s.AssertRequests(&c, want...)
 		received := fmt.Sprintf("received:\n  Converse %[1]s (200)\n  Converse %[1]s (200, broken off)\n  POST /model/m/nonsense (404)", someModel)
 		if len(c.said) != 1 || !strings.HasSuffix(c.said[0], received) {
 			t.Errorf("want %q: %q", want, c.said)
 		}
+	}
+	c = complaints{}
+	s.AssertRequests(&c, "Converse", "converse", "POST /model/m/nonsense")
+	if len(c.said) != 1 || !strings.Contains(c.said[0], `request 2 is Converse `+someModel+`, want converse (operations are ["Converse" "ConverseStream" "CountTokens"])`) {
+		t.Errorf("%q", c.said)
+	}
+}
+
+// A request that is still at work is there already.
+func TestAssertionsMeanwhile(t *testing.T) {
+	var s *bedrocktest.Server
+	var c complaints
+	s = serve(t, model{generate: func(context.Context, *llm.Request) (*llm.Response, error) {
+		s.AssertRequests(&c)
+		return hello, nil
+	}}, nil)
+	if _, err := converse(t.Context(), s.Client()); err != nil || len(c.said) != 1 || !strings.HasSuffix(c.said[0], "(not answered)") {
+		t.Errorf("%v, %q", err, c.said)
+	}
+}
+
+// A rule for an operation that there is not would never have its turn.
+func TestPlanWithoutOperation(t *testing.T) {
+	s := serve(t, says(hello), &bedrocktest.Options{Fault: bedrocktest.Plan(bedrocktest.Rule{}, bedrocktest.Rule{Op: "Conversestream"})})
+	if _, err := converse(t.Context(), s.Client()); err == nil || !strings.Contains(err.Error(), `rules[1].op: "Conversestream" is none of ["Converse" `) {
+		t.Error(err)
 	}
 }
