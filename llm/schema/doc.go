@@ -42,5 +42,7 @@
 // # Errors
 //
 // An [Error] says where a value does not fit and which keyword it breaks. Its text quotes no
-// value, so that it may be logged; [Error.Detail] does, for the model whose value it is.
+// value, so that it may be logged; [Error.Detail] does, for the model whose value it is, and
+// tells of several faults at once, so that it can mend them at once. Of a choice between
+// references, such as in anyOf, it may tell only when all else is right.
 package schema

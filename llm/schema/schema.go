@@ -24,7 +24,7 @@ type Schema struct {
 // and so is a schema whose check would not come to an end: a reference that leads back to
 // itself, more than 100 levels, or more than 1,000 subschemas for one value. One with
 // keywords or references that cannot be followed here, such as those to other documents or to
-// anchors, is not an error, but see [Schema.Checks].
+// anchors, or of another dialect, is not an error, but see [Schema.Checks].
 func Parse(text json.RawMessage) (*Schema, error) {
 	text = bytes.TrimSpace(text)
 	if !json.Valid(text) || !strings.ContainsRune("{tf", rune(text[0])) {
@@ -47,13 +47,23 @@ func Parse(text json.RawMessage) (*Schema, error) {
 	if why := w.walk(w.root); why != "" {
 		return nil, errors.New(why)
 	}
-	if w.lost {
+	if w.lost || !followed(parsed.Schema) {
 		return s, nil
 	}
 	if s.resolved, err = parsed.Resolve(nil); err != nil {
 		s.resolved = nil
 	}
 	return s, nil
+}
+
+// followed says whether the library knows a dialect, by what $schema says. To one that it does
+// not know it holds no value, not even one that is right.
+func followed(dialect string) bool {
+	switch dialect {
+	case "", "https://json-schema.org/draft/2020-12/schema", "http://json-schema.org/draft-07/schema#", "https://json-schema.org/draft-07/schema#":
+		return true
+	}
+	return false
 }
 
 // JSON returns the text of the schema, which must not be changed.
@@ -83,9 +93,9 @@ func (s *Schema) Types() []string {
 // Checks says whether [Schema.Validate] looks at more than whether a text is JSON.
 func (s *Schema) Checks() bool { return s.resolved != nil }
 
-// Validate says whether a JSON text satisfies the schema: nil, or an [*Error] about the first
-// fault that was found. Numbers are compared as float64. A name that occurs twice in an object
-// is a fault, since programs differ in what they make of it.
+// Validate says whether a JSON text satisfies the schema: nil, or an [*Error] about the faults
+// that were found, the same for the same text. Numbers are compared as float64. A name that
+// occurs twice in an object is a fault, since programs differ in what they make of it.
 func (s *Schema) Validate(text json.RawMessage) error {
 	var v any
 	if err := json.Unmarshal(text, &v); err != nil {
@@ -98,7 +108,7 @@ func (s *Schema) Validate(text json.RawMessage) error {
 		return nil
 	}
 	if err := s.resolved.Validate(v); err != nil {
-		return newError(err)
+		return told(s.faults(v), newError(err))
 	}
 	return nil
 }
@@ -127,11 +137,15 @@ func repeated(v []byte, path string) (at string, twice bool) {
 	return "", false
 }
 
-// Error says where and how a value does not satisfy a schema.
+// Error says where and how a value does not satisfy a schema. Path and Keyword are of the first
+// fault.
 type Error struct {
 	Path    string // in the schema, as a JSON pointer: "/properties/city"; "" is the whole
 	Keyword string // of the schema: "required"; "json" where the text is no JSON, "uniqueNames" where a name occurs twice
-	Detail  string // all about it, which quotes values
+
+	// Detail tells of up to 8 faults, a line for each, and whether there are more. It quotes
+	// values, shortened, and their places: ".items[2].price: type: x has type …".
+	Detail string
 }
 
 // Error quotes no value.

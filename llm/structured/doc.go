@@ -13,7 +13,7 @@
 // # Violations
 //
 // The answer is held to the schema here too. One that breaks it is sent back to the model with
-// the first fault that was found, [Options.Repairs] times, and then is an
+// its faults, up to eight and each with its place, [Options.Repairs] times, and then is an
 // [llm.ErrMalformedOutput]. The response beside the error keeps the text. Its usage is the sum of
 // all rounds. What [Stream] yields before the whole is not held to the schema: a string may be
 // half of what it will be, and a round that is then repaired shows its faults.

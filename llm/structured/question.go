@@ -151,5 +151,5 @@ func correction(wrong error) string {
 	if e, ok := errors.AsType[*schema.Error](wrong); ok {
 		detail = e.Detail
 	}
-	return "This answer does not satisfy the JSON schema: " + detail + "\nAnswer with the whole document again, corrected, and nothing else."
+	return "This answer does not satisfy the JSON schema:\n" + detail + "\nAnswer with the whole document again, corrected, and nothing else."
 }

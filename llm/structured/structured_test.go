@@ -116,6 +116,24 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// A round mends all that is wrong; the error of the last quotes none of it.
+func TestAllFaultsAtOnce(t *testing.T) {
+	m := fake.New(fake.Text(`{"number":"A","cents":-1,"lines":["tea",7],"secret":1}`), fake.Text(`{"number":"A","cents":"secret"}`))
+	_, _, err := structured.Generate[invoice](t.Context(), m, ask())
+	if !errors.Is(err, llm.ErrMalformedOutput) || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "minLength of its schema at /properties/number") {
+		t.Errorf("%v", err)
+	}
+	want := `This answer does not satisfy the JSON schema:
+unexpected additional properties ["secret"]
+.number: minLength: "A" contains 1 Unicode code points, fewer than 2
+.cents: minimum: -1/1 is less than 0.000000
+.lines[1]: type: 7 has type "integer", want "string"
+Answer with the whole document again, corrected, and nothing else.`
+	if diff := cmp.Diff(want, m.Requests()[1].Messages[2].Content[0].(*llm.TextPart).Text); diff != "" {
+		t.Errorf("the model reads (-want +got):\n%s", diff)
+	}
+}
+
 func TestOwnSchema(t *testing.T) {
 	req := ask()
 	req.Output = &llm.OutputFormat{Name: "invoice", Schema: json.RawMessage(`{"type":"object","required":["cents"]}`)}

@@ -29,7 +29,7 @@
 // can go on. What it reads there is up to the error:
 //
 //   - of an [*Error], its message: return one, by [Errorf], to tell the model something;
-//   - of arguments that do not satisfy the schema, what is wrong with them, so that it can try again;
+//   - of arguments that do not satisfy the schema, up to eight faults, so that it can try again;
 //   - of all others, a panic included, only that the tool failed, since their text may hold
 //     what no model should read. [Options.ShowErrors] shows it.
 //

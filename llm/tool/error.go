@@ -48,7 +48,7 @@ func newArgumentError(err error) error {
 	if e, ok := errors.AsType[*schema.Error](err); ok {
 		text = e.Detail
 	}
-	return &argumentError{"the arguments do not satisfy the schema of the tool: " + text, err}
+	return &argumentError{"the arguments do not satisfy the schema of the tool:\n" + text, err}
 }
 
 func (e *argumentError) Error() string {

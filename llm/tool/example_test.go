@@ -47,6 +47,7 @@ func ExampleSet_Run() {
 	}
 	// Output:
 	// 1 42 false
-	// 2 the arguments do not satisfy the schema of the tool: /properties/N: type: many has type "string", want "integer" true
+	// 2 the arguments do not satisfy the schema of the tool:
+	// .N: type: many has type "string", want "integer" true
 	// 3 there is no such tool; there are double true
 }

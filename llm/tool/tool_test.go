@@ -71,6 +71,7 @@ func TestNew(t *testing.T) {
 		`{}`:                          {`missing properties: ["city"]`, `required of its schema`},
 		``:                            {`missing properties: ["city"]`, `required of its schema`},
 		`{"city":"Oslo","day":1}`:     {`unexpected additional properties ["day"]`, `additionalProperties`},
+		`{"days":"secret"}`:           {"required: missing properties: [\"city\"]\n.days: type: secret has type", `required of its schema`},
 		`[1]`:                         {`has type "array", want "object"`, `type of its schema`},
 		`{"city":"secret`:             {`not valid JSON`, `not valid JSON`},
 		`{"city":"Oslo","days":1e99}`: {`cannot be read`, `cannot be read`},
