@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/parley-sdk/parley/llm"
@@ -75,14 +76,14 @@ func shortPart(p llm.Part) llm.Part {
 		if len(p.Text) <= 2*(resultHead+resultTail) {
 			return p
 		}
-		head, tail := p.Text[:resultHead], p.Text[len(p.Text)-resultTail:]
-		for !utf8.ValidString(head) && len(head) > resultHead-utf8.UTFMax {
-			head = head[:len(head)-1]
+		from, to := resultHead, len(p.Text)-resultTail // of what is left out, in whole runes
+		for from > 0 && !utf8.RuneStart(p.Text[from]) {
+			from--
 		}
-		for len(tail) > 0 && !utf8.RuneStart(tail[0]) {
-			tail = tail[1:]
+		for to < len(p.Text) && !utf8.RuneStart(p.Text[to]) {
+			to++
 		}
-		return llm.Text(fmt.Sprintf("%s\n(%d bytes are left out here)\n%s", head, len(p.Text)-len(head)-len(tail), tail))
+		return llm.Text(p.Text[:from] + "\n(" + strconv.Itoa(to-from) + " bytes are left out here)\n" + p.Text[to:])
 	case *llm.MediaPart, *llm.DocumentPart:
 		return llm.Text("(a file was here, and is left out)")
 	}

@@ -2,9 +2,10 @@ package conversation
 
 import (
 	"context"
-	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"hash/maphash"
 	"strconv"
 	"strings"
 	"sync"
@@ -52,20 +53,29 @@ func Summarize(opts *SummaryOptions) TrimFunc {
 	if o.MaxTokens <= 0 {
 		o.MaxTokens = 1000
 	}
-	s := &summaries{opts: o, texts: make(map[digest]string)}
+	s := &summaries{opts: o, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, texts: make(map[digest]string)}
 	return s.trim
 }
 
 // summaries remembers the text for each start of a history.
 type summaries struct {
-	opts SummaryOptions
+	opts  SummaryOptions
+	seeds [2]maphash.Seed
 
 	mu    sync.Mutex
 	texts map[digest]string
 	order []digest // oldest first
 }
 
-type digest [sha256.Size]byte
+// digest stands for the start of a history. Its seeds are secret and never leave the process, so
+// that nobody can make another history with the digest of one; SHA-256 would take longer than
+// all else that a step does.
+type digest [2]uint64
+
+// digestOf is the digest of what b says.
+func (s *summaries) digestOf(b []byte) digest {
+	return digest{maphash.Bytes(s.seeds[0], b), maphash.Bytes(s.seeds[1], b)}
+}
 
 const maxSummaries = 1000
 
@@ -79,7 +89,7 @@ func (s *summaries) trim(ctx context.Context, v *View) error {
 		return nil
 	}
 	whole := *v
-	v.keepTokens(limit, float64(limit)/float64(estimate))
+	v.keepTokens(estimate, limit, float64(limit)/float64(estimate))
 	at := whole.Turn - v.Turn // what is cut
 	if at == 0 || !isQuestion(v.Messages[0]) {
 		*v = whole
@@ -108,20 +118,20 @@ func (s *summaries) trim(ctx context.Context, v *View) error {
 func (s *summaries) of(ctx context.Context, v *View, messages []llm.Message, starts []int) (string, error) {
 	var summary string
 	from := 0
-	sums := make(map[int]digest) // of the messages before a turn
-	h := sha256.New()
-	var buf []byte // reused
+	sums := make(map[int]digest) // of the messages before a turn: of the turn, and of what came before it
+	var buf []byte               // reused
 	for i := range len(messages) + 1 {
 		if i > 0 && (i == len(messages) || isQuestion(messages[i])) {
-			sums[i] = digest(h.Sum(nil))
+			sums[i] = s.digestOf(buf)
 			if text, ok := s.recall(sums[i]); ok {
 				summary, from = text, i
 			}
+			buf = binary.LittleEndian.AppendUint64(buf[:0], sums[i][0])
+			buf = binary.LittleEndian.AppendUint64(buf, sums[i][1])
 		}
 		if i < len(messages) {
-			buf = append(buf[:0], messages[i].Role...)
+			buf = append(buf, messages[i].Role...)
 			buf = appendParts(buf, messages[i].Content)
-			h.Write(buf)
 		}
 	}
 	// A long history is read in pieces that the model can take.

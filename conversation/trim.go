@@ -53,21 +53,21 @@ func KeepTurns(n int) TrimFunc {
 // cache of it, stays the same for some turns. After an overflow it keeps half of what was sent.
 func KeepTokens(limit int) TrimFunc {
 	return func(ctx context.Context, v *View) error {
-		fits, err := v.fit(ctx, limit)
+		estimate := EstimateTokens(v.Request, v.Messages...)
+		fits, err := v.fit(ctx, estimate, limit)
 		if err != nil || fits >= 1 {
 			return err
 		}
-		v.keepTokens(limit, fits)
+		v.keepTokens(estimate, limit, fits)
 		return nil
 	}
 }
 
-// fit says by how much the view would have to shrink, by the estimate, to fit into the limit: 1
+// fit says by how much the view would have to shrink, by its estimate, to fit into the limit: 1
 // or more is not at all.
-func (v *View) fit(ctx context.Context, limit int) (float64, error) {
-	estimate := max(EstimateTokens(v.Request, v.Messages...), 1)
+func (v *View) fit(ctx context.Context, estimate, limit int) (float64, error) {
 	if v.Overflow {
-		return min(0.5, float64(limit)/float64(estimate)), nil
+		return min(0.5, float64(limit)/float64(max(estimate, 1))), nil
 	}
 	size := estimate
 	if counter, ok := llm.As[llm.TokenCounter](v.Model); ok && estimate > limit/2 {
@@ -84,9 +84,8 @@ func (v *View) fit(ctx context.Context, limit int) (float64, error) {
 	return float64(limit) / float64(max(size, 1)), nil
 }
 
-// keepTokens cuts turns until the estimate is that much smaller.
-func (v *View) keepTokens(limit int, fits float64) {
-	estimate := EstimateTokens(v.Request, v.Messages...)
+// keepTokens cuts turns until the estimate of the view is that much smaller.
+func (v *View) keepTokens(estimate, limit int, fits float64) {
 	size := int(math.Round(float64(estimate) * fits)) // rounded, or it differs by one from turn to turn
 	block := max(size/4, 1)
 	excess := (estimate - size + block - 1) / block * block // what is cut stays the same while this does
