@@ -35,5 +35,5 @@ func MaySend(info Info) error {
 		return nil
 	}
 	return &Error{Code: ErrRejected, Op: "send", Provider: info.Provider, Model: info.Model,
-		Message: "llm.ForbidSend is in force: use a fake, or allow this model there"}
+		Message: "llm.ForbidSend is in force: use a fake or the client of bedrocktest, or allow this model there"}
 }

@@ -148,15 +148,4 @@
 //
 // A backend tests itself that usage which the provider did not report is marked as
 // estimated, with a warning: a script has no usage that every server would leave out.
-//
-// # Adding a case
-//
-// The cases of a law are a table in the file of that law; the corpus of answers is in
-// corpus.go, the features of requests in features(), and what is seen of them where
-// they arrive in arrival.go. A case has a name, an explanation of one paragraph, the
-// capabilities it needs and a function. It asks for models with c.model and calls them
-// both ways with ways(). Then break a model on purpose: the mutant files of this
-// package's tests have one for each case, and a test fails where a case has none. The
-// table in laws_test.go says which sentence of which law the case tries, and has the
-// laws word for word as they stand at [llm.Model]; testdata/laws.txt lists it all.
 package llmtest

@@ -68,5 +68,5 @@ func ExampleScript_Model() {
 	// Output:
 	// "Four degrees." <nil>
 	// "Four deg" llmtest generate script: incomplete: the turn ends without a Finish
-	// "" llmtest generate script: internal: the script has 2 turns, and this is call 3
+	// "" llmtest generate script: internal: this is call 3, and the script has turns for 2
 }

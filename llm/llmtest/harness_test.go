@@ -73,6 +73,9 @@ func TestMisuse(t *testing.T) {
 			if !strings.Contains(string(out), want) {
 				t.Errorf("the output does not say %q:\n%s", want, out[:min(len(out), 3000)])
 			}
+			if name == "nil-model" && strings.Count(string(out), "--- FAIL") != 2 {
+				t.Errorf("more than one case says so:\n%s", out[:min(len(out), 3000)])
+			}
 		})
 	}
 }

@@ -85,7 +85,8 @@ func (c *run) logged(turns ...Turn) (llm.Model, *requestLog) {
 	s := c.script(turns...)
 	m := c.suite.harness.New(c.T, s)
 	if m == nil {
-		c.Fatal("Harness.New returned a nil model")
+		c.suite.over = true // no case can do better
+		c.Fatal("Harness.New returned a nil model: the cases after this one are not run")
 	}
 	return m, s.log
 }

@@ -105,7 +105,7 @@ func (m *scriptModel) take(ctx context.Context, op string, req *llm.Request) (Tu
 	m.log.add(req)
 	n := int(m.next.Add(1))
 	if n > len(m.turns) {
-		return Turn{}, m.fault(op, "the script has %d turns, and this is call %d", len(m.turns), n)
+		return Turn{}, m.fault(op, "this is call %d, and the script has turns for %d", n, len(m.turns))
 	}
 	turn := m.turns[n-1]
 	if turn.Response == nil && turn.Events == nil && turn.Err == nil {
