@@ -13,7 +13,7 @@ import (
 	"github.com/parley-sdk/parley/llm"
 )
 
-func tool(name string) llm.Tool {
+func queryTool(name string) llm.Tool {
 	return llm.Tool{Name: name, Schema: json.RawMessage(`{"type":"object","properties":{"q":{"type":"string"}},"required":["q"]}`)}
 }
 
@@ -38,7 +38,7 @@ func answerAll(req *llm.Request, r *llm.Response) {
 func TestAutoCallsToolsAndReports(t *testing.T) {
 	m := fake.Auto()
 	req := ask("please")
-	req.Tools = []llm.Tool{tool("a"), {Name: "b"}, {Provider: "p", Kind: "search", Name: "s"}}
+	req.Tools = []llm.Tool{queryTool("a"), {Name: "b"}, {Provider: "p", Kind: "search", Name: "s"}}
 	r := generate(t, m, req)
 	if diff := cmp.Diff([]string{`a call_1 {"q":"fake"}`, `b call_2 {}`}, called(r)); diff != "" {
 		t.Fatalf("(-want +got):\n%s", diff)
@@ -69,7 +69,7 @@ func TestAutoWithoutResults(t *testing.T) {
 }
 
 func TestAutoToolChoice(t *testing.T) {
-	tools := []llm.Tool{tool("a"), tool("b")}
+	tools := []llm.Tool{queryTool("a"), queryTool("b")}
 	tests := []struct {
 		name   string
 		choice llm.ToolChoice
@@ -114,7 +114,7 @@ func TestAutoToolChoice(t *testing.T) {
 
 func TestAutoOutput(t *testing.T) {
 	req := ask("please")
-	req.Tools = []llm.Tool{tool("a")}
+	req.Tools = []llm.Tool{queryTool("a")}
 	req.Output = &llm.OutputFormat{Schema: json.RawMessage(`{"type":"object","properties":{"city":{"type":"string"},"warm":{"type":"boolean"}},"required":["warm","city"]}`)}
 	m := fake.Auto()
 	r := generate(t, m, req)
@@ -132,7 +132,7 @@ func TestAutoOutput(t *testing.T) {
 
 func TestAutoIsDeterministic(t *testing.T) {
 	req := ask("please")
-	req.Tools = []llm.Tool{tool("a"), tool("b")}
+	req.Tools = []llm.Tool{queryTool("a"), queryTool("b")}
 	want := generate(t, fake.Auto(), req)
 	for range 5 {
 		if diff := cmp.Diff(want, generate(t, fake.Auto(), req)); diff != "" {
@@ -164,7 +164,7 @@ func TestAutoArguments(t *testing.T) {
 func TestAutoNamedTools(t *testing.T) {
 	m := fake.AutoWith(&fake.AutoOptions{Tools: []string{"b"}})
 	req := ask("please")
-	req.Tools = []llm.Tool{tool("a"), tool("b")}
+	req.Tools = []llm.Tool{queryTool("a"), queryTool("b")}
 	r := generate(t, m, req)
 	if calls := r.ToolCalls(); len(calls) != 1 || calls[0].Name != "b" {
 		t.Fatalf("called %v", called(r))
@@ -183,7 +183,7 @@ func TestAutoNamedTools(t *testing.T) {
 	}
 	req = ask("please")
 	generate(t, m, req) // without tools there is nothing to call
-	req.Tools = []llm.Tool{tool("a")}
+	req.Tools = []llm.Tool{queryTool("a")}
 	_, err := m.Generate(t.Context(), req)
 	wantError(t, err, llm.ErrInternal, "AutoOptions.Tools[0]: ")
 }

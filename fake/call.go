@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/parley-sdk/parley/llm"
@@ -22,7 +23,7 @@ type call struct {
 // complete fills in what an answer leaves open, as a provider would.
 func (c *call) complete(r *llm.Response) {
 	r.Message.Role = llm.RoleAssistant
-	c.state.number(r.Message.Content)
+	c.number(r.Message.Content)
 	if r.StopReason == "" {
 		r.StopReason = llm.StopEndTurn
 		if len(r.ToolCalls()) > 0 {
@@ -47,21 +48,22 @@ func (c *call) complete(r *llm.Response) {
 }
 
 // number gives the tool calls of an answer that have no id the next ones: call_1,
-// call_2. It passes over ids that the answer uses already.
-func (s *state) number(parts []llm.Part) {
+// call_2. It passes over ids that the answer uses already, or the conversation before
+// it, which another fake may have answered.
+func (c *call) number(parts []llm.Part) {
 	used := make(map[string]bool)
-	for _, p := range parts {
-		if p, ok := p.(*llm.ToolCallPart); ok {
+	for _, m := range append(slices.Clip(c.req.Messages), llm.Message{Content: parts}) {
+		for _, p := range partsOf[*llm.ToolCallPart](m) {
 			used[p.ID] = true
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	c.state.mu.Lock()
+	defer c.state.mu.Unlock()
 	for _, p := range parts {
 		p, ok := p.(*llm.ToolCallPart)
 		for ok && p.ID == "" {
-			s.calls++
-			if id := "call_" + strconv.Itoa(s.calls); !used[id] {
+			c.state.calls++
+			if id := "call_" + strconv.Itoa(c.state.calls); !used[id] {
 				p.ID = id
 			}
 		}

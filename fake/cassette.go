@@ -39,8 +39,9 @@ type CassetteTB interface {
 // environment it calls live instead, as [Record] does, and the file is written when the
 // test ends.
 //
-// While it replays, live is not used and may be nil; [Recording] says which it is. The
-// test fails where there is no such file, where a call was not recorded, and where a
+// While it replays, live is not used and may be nil; [Recording] says which it is. What
+// live can do beyond the interface, such as to count tokens, [llm.As] finds in neither
+// case, so that code which asks for it does the same. The test fails where there is no such file, where a call was not recorded, and where a
 // recording was not played. What it prints then shows requests, secrets scrubbed.
 //
 // A recording takes the place of the file in one step, and only if the test, with its
@@ -54,6 +55,12 @@ func Cassette(t CassetteTB, path string, live llm.Model) llm.Model {
 // CassetteWith is [Cassette] with options; nil options are those of Cassette.
 func CassetteWith(t CassetteTB, path string, live llm.Model, opts *TapeOptions) llm.Model {
 	t.Helper()
+	if v := os.Getenv(recordEnv); v != "" {
+		if _, err := strconv.ParseBool(v); err != nil {
+			t.Fatalf("fake: %s=%q in the environment: want 1 or 0", recordEnv, v)
+			return New()
+		}
+	}
 	if Recording() {
 		return recordCassette(t, path, live, opts)
 	}
@@ -100,7 +107,7 @@ func recordCassette(t CassetteTB, path string, live llm.Model, opts *TapeOptions
 		}
 		t.Logf("fake: %d calls recorded in %s", bytes.Count(tape.Bytes(), []byte("\n")), path)
 	})
-	return r
+	return struct{ llm.Model }{r} // without Unwrap: a tape has nothing beyond the interface either
 }
 
 // replaceFile writes a file in one step: who opens it finds the old or the new one whole.

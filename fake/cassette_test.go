@@ -1,6 +1,7 @@
 package fake_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -72,6 +73,7 @@ func TestCassette(t *testing.T) {
 }
 
 func TestCassetteFailures(t *testing.T) {
+	t.Setenv("PARLEY_RECORD", "")
 	path := filepath.Join(t.TempDir(), "tape.jsonl")
 	var tb cassetteTB
 	m := fake.Cassette(&tb, path, nil)
@@ -129,6 +131,38 @@ func TestCassetteFailures(t *testing.T) {
 	bad := record(t, filepath.Join(path, "x"), fake.New(), func(*cassetteTB, llm.Model) {})
 	if len(bad.errors) != 1 || !strings.Contains(bad.errors[0], "could not be written") {
 		t.Errorf("got %q", bad.errors)
+	}
+}
+
+// What a model can do beyond the interface would be recorded by nobody, and code that
+// asks for it would send other requests when it replays.
+func TestCassetteHidesWhatNoTapeHas(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tape.jsonl")
+	counts := counting{fake.New(fake.Text("1"))}
+	record(t, path, counts, func(_ *cassetteTB, m llm.Model) {
+		if _, ok := llm.As[llm.TokenCounter](m); ok || m.Info() != counts.Info() {
+			t.Error("the recorder counts tokens")
+		}
+		generate(t, m, ask("a"))
+	})
+	m := fake.Cassette(t, path, nil)
+	if _, ok := llm.As[llm.TokenCounter](m); ok {
+		t.Error("the tape counts tokens")
+	}
+	generate(t, m, ask("a"))
+}
+
+type counting struct{ *fake.Model }
+
+func (counting) CountTokens(context.Context, *llm.Request) (int, error) { return 50, nil }
+
+// A word that is none would replay where its author wants to record.
+func TestCassetteRefusesOtherWords(t *testing.T) {
+	t.Setenv("PARLEY_RECORD", "yes")
+	var tb cassetteTB
+	fake.Cassette(&tb, "tape.jsonl", fake.New())
+	if !strings.Contains(tb.fatal, `PARLEY_RECORD="yes" in the environment: want 1 or 0`) {
+		t.Errorf("got %q", tb.fatal)
 	}
 }
 

@@ -58,7 +58,7 @@ func TestRefuses(t *testing.T) {
 		{"answered twice", conv(question, llm.Assistant(call(secret)), llm.User(result(secret), result(secret))), []string{"messages[2].content[1]: a second result"}},
 		{"one id twice", conv(question, llm.Assistant(call(secret), call(secret)), llm.User(result(secret))), []string{"messages[1].content[1]: a second tool call of the same id"}},
 		{"cache points only", conv(question, llm.AssistantText("x"), llm.User(llm.CachePoint())), []string{"messages[2].content: it holds cache points only"}},
-		{"arguments that are no object", &llm.Request{Messages: []llm.Message{question}, Tools: []llm.Tool{tool("a"), {Name: "b", Schema: json.RawMessage(`{"type":"array"}`)}}}, []string{"tools[1].schema.type: it must be object"}},
+		{"arguments that are no object", &llm.Request{Messages: []llm.Message{question}, Tools: []llm.Tool{queryTool("a"), {Name: "b", Schema: json.RawMessage(`{"type":"array"}`)}}}, []string{"tools[1].schema.type: it must be object"}},
 		{"arguments of two types", &llm.Request{Messages: []llm.Message{question}, Tools: []llm.Tool{{Name: "b", Schema: json.RawMessage(`{"type":["object","null"]}`)}}}, []string{"tools[0].schema.type: it must be object"}},
 		{"arguments elsewhere", &llm.Request{Messages: []llm.Message{question}, Tools: []llm.Tool{{Name: "b", Schema: json.RawMessage(`{"$ref":"#/$defs/a"}`)}}}, []string{"tools[0].schema.type: it must be object"}},
 		{"arguments without a type", &llm.Request{Messages: []llm.Message{question}, Tools: []llm.Tool{{Name: "b", Schema: json.RawMessage(`{"properties":{}}`)}}}, nil},

@@ -89,7 +89,7 @@ func (f streamFunction) answer(ctx context.Context, c *call) (take, error) {
 			switch ev := ev.(type) {
 			case *llm.PartStart:
 				started = append(started, ev.Part)
-				c.state.number(started)
+				c.number(started)
 			case *llm.Finish:
 				c.completeFinish(ev, acc.Response())
 			}

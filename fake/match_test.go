@@ -154,7 +154,7 @@ func TestTimesOfManyCalls(t *testing.T) {
 func TestAutoOfManyCalls(t *testing.T) {
 	m := fake.AutoWith(&fake.AutoOptions{Seed: 3, Optional: true})
 	req := ask("please")
-	req.Tools = []llm.Tool{tool("a")}
+	req.Tools = []llm.Tool{queryTool("a")}
 	want := string(generate(t, m, req).ToolCalls()[0].Input)
 	var wg sync.WaitGroup
 	for range 32 {

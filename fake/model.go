@@ -131,6 +131,17 @@ func (s *state) arrive(req *llm.Request) (*llm.Request, int) {
 	return kept, s.arrived
 }
 
+// Last returns a copy of the last request that has arrived; see [Model.Requests]. Where
+// there is none it fails the test, and returns an empty request.
+func (m *Model) Last(t TB) *llm.Request {
+	t.Helper()
+	if requests := m.Requests(); len(requests) > 0 {
+		return requests[len(requests)-1]
+	}
+	t.Errorf("fake: no request has arrived")
+	return &llm.Request{}
+}
+
 // Forget makes the model keep no requests from now on, but for the last that passed
 // over each turn with a matcher, and returns it: for programs that run long, and for
 // benchmarks.

@@ -17,7 +17,7 @@ func TestSameCodesAsBedrock(t *testing.T) {
 	const invalid, accepted = llm.ErrInvalidRequest, llm.Code("")
 	with := func(change func(*llm.Request)) *llm.Request {
 		req := conv(question)
-		req.Tools = []llm.Tool{tool("weather")}
+		req.Tools = []llm.Tool{queryTool("weather")}
 		change(req)
 		return req
 	}

@@ -271,3 +271,19 @@ func TestForget(t *testing.T) {
 		t.Errorf("%q, %d requests are kept", r.RequestID, len(m.Requests()))
 	}
 }
+
+// A conversation that another fake began goes on with ids of its own.
+func TestCallIDsPassOverTheHistory(t *testing.T) {
+	req := conv(llm.UserText("?"), llm.Assistant(&llm.ToolCallPart{ID: "call_1", Name: "a", Input: []byte("{}")}), llm.User(llm.ToolResult("call_1", llm.Text("1"))))
+	m := fake.New(fake.ToolCall("a", nil))
+	if got := generate(t, m, req).ToolCalls()[0].ID; got != "call_2" {
+		t.Errorf("got %s", got)
+	}
+	var tb recorderTB
+	if m.Last(&tb).Messages[0].Role != llm.RoleUser || len(tb.errors) > 0 {
+		t.Errorf("%+v, %q", m.Last(&tb), tb.errors)
+	}
+	if r := fake.New().Last(&tb); len(r.Messages) > 0 || len(tb.errors) != 1 || !strings.Contains(tb.errors[0], "no request has arrived") {
+		t.Errorf("%+v, %q", r, tb.errors)
+	}
+}

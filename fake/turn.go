@@ -41,11 +41,12 @@ type Turn struct {
 func Text(s string) Turn { return Parts(llm.Text(s)) }
 
 // ToolCall answers with the call of a tool. The calls of a model are numbered: their
-// ids are call_1, call_2, in the order in which they are made.
+// ids are call_1, call_2, in the order in which they are made, but for ids that the
+// request has already.
 //
-// An input of type json.RawMessage or []byte is taken as it is; where it is not
-// valid JSON the call is malformed, see [llm.ToolCallPart]. Nil is {}. Anything else
-// is encoded with json.Marshal.
+// An input of type json.RawMessage, []byte or string is JSON and taken as it is; where
+// it is not valid the call is malformed, see [llm.ToolCallPart]. Nil is {}. Anything
+// else is encoded with json.Marshal.
 func ToolCall(name string, input any) Turn {
 	p := &llm.ToolCallPart{Name: name}
 	var fault string
@@ -54,6 +55,8 @@ func ToolCall(name string, input any) Turn {
 		p.Input = v
 	case []byte:
 		p.Input = v
+	case string:
+		p.Input = json.RawMessage(v)
 	default:
 		b, err := json.Marshal(v)
 		if err != nil {

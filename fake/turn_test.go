@@ -36,6 +36,8 @@ func TestTurnsAnswer(t *testing.T) {
 		{"runes", fake.Text("héllo wörld ☃☃☃").Chunk(1), []llm.Part{llm.Text("héllo wörld ☃☃☃")}, llm.StopEndTurn},
 		{"tool call", fake.ToolCall("weather", weather{"Oslo"}), []llm.Part{call("call_1", "weather", `{"city":"Oslo"}`)}, llm.StopToolUse},
 		{"raw input", fake.ToolCall("weather", json.RawMessage(`{"n": 9223372036854775807}`)), []llm.Part{call("call_1", "weather", `{"n": 9223372036854775807}`)}, llm.StopToolUse},
+		{"string", fake.ToolCall("weather", `{"x":1.50}`), []llm.Part{call("call_1", "weather", `{"x":1.50}`)}, llm.StopToolUse},
+		{"malformed string", fake.ToolCall("weather", "Oslo"), []llm.Part{&llm.ToolCallPart{ID: "call_1", Name: "weather", Malformed: "Oslo"}}, llm.StopToolUse},
 		{"bytes", fake.ToolCall("weather", []byte(`{"x":1.50}`)), []llm.Part{call("call_1", "weather", `{"x":1.50}`)}, llm.StopToolUse},
 		{"nil input", fake.ToolCall("now", nil), []llm.Part{call("call_1", "now", `{}`)}, llm.StopToolUse},
 		{"nil raw input", fake.ToolCall("now", json.RawMessage(nil)), []llm.Part{call("call_1", "now", `{}`)}, llm.StopToolUse},
