@@ -108,7 +108,7 @@ func (a auto) answer(ctx context.Context, c *call) (take, error) {
 	return take{events: responseEvents(r, 0)}, nil
 }
 
-func (auto) left() []string { return nil }
+func (auto) left() (unused, unanswered []string) { return nil, nil }
 
 // unsatisfied is the error for a schema at that path.
 func (c *call) unsatisfied(path string, err error) error {

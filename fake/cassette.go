@@ -2,14 +2,11 @@ package fake
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/parley-sdk/parley/llm"
 )
@@ -46,7 +43,8 @@ type CassetteTB interface {
 //
 // A recording takes the place of the file in one step, and only if the test, with its
 // subtests, has not failed: the file is never torn, and a failure leaves the old one.
-// Folders are made. Each test has a file of its own, and is recorded as a whole.
+// Folders are made. Each test, and each model in it, has a file of its own, and is recorded
+// as a whole.
 func Cassette(t CassetteTB, path string, live llm.Model) llm.Model {
 	t.Helper()
 	return CassetteWith(t, path, live, nil)
@@ -71,15 +69,14 @@ func CassetteWith(t CassetteTB, path string, live llm.Model, opts *TapeOptions) 
 	}
 	m, err := ReplayWith(bytes.NewReader(b), opts)
 	if err != nil {
-		t.Fatalf("fake: the cassette %s cannot be played: %v", path, err)
+		t.Fatalf("fake: the cassette %s cannot be played, with %s=1 it is recorded anew: %v", path, recordEnv, err)
 		return New()
 	}
 	t.Cleanup(func() {
 		t.Helper()
-		for _, missed := range m.source.(*tape).misses() {
-			t.Errorf("fake: the cassette %s has no recording of a call; with %s=1 it is recorded anew:\n%s", path, recordEnv, missed)
+		if said := m.report(); said != "" {
+			t.Errorf("fake: the cassette %s is not of these calls; with %s=1 it is recorded anew: %s", path, recordEnv, said)
 		}
-		m.AssertExhausted(t)
 	})
 	return m
 }
@@ -92,6 +89,7 @@ func recordCassette(t CassetteTB, path string, live llm.Model, opts *TapeOptions
 	}
 	var tape bytes.Buffer
 	r := &recorder{next: live, w: &tape, scrubber: opts.scrubber()}
+	before, _ := os.Stat(path)
 	t.Cleanup(func() {
 		t.Helper()
 		if t.Failed() {
@@ -101,6 +99,10 @@ func recordCassette(t CassetteTB, path string, live llm.Model, opts *TapeOptions
 		// A call that is still being made is not part of it.
 		r.mu.Lock()
 		defer r.mu.Unlock()
+		if now, _ := os.Stat(path); now != nil && (before == nil || !os.SameFile(before, now)) {
+			t.Errorf("fake: the cassette %s was written meanwhile: give each test, and each model in it, a file of its own", path)
+			return
+		}
 		if err := replaceFile(path, tape.Bytes()); err != nil {
 			t.Errorf("fake: the cassette %s could not be written: %v", path, err)
 			return
@@ -131,43 +133,4 @@ func replaceFile(path string, b []byte) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), path)
-}
-
-// misses describes, to the author of a test, the calls that found no recording.
-func (t *tape) misses() []string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var out []string
-	for _, m := range t.missed {
-		said := "  " + m.id + ": no recording was left"
-		if m.next != nil {
-			said = "  " + m.id + " differs from the next recording " + difference(m.next.Request, m.request)
-		}
-		out = append(out, said)
-	}
-	return out
-}
-
-// difference shows the first lines in which two requests differ.
-func difference(recorded, asked []byte) string {
-	r, a := indented(recorded), indented(asked)
-	at := 0
-	for at < min(len(r), len(a)) && r[at] == a[at] {
-		at++
-	}
-	line := func(lines []string) string {
-		if at >= len(lines) {
-			return "(nothing)"
-		}
-		return clip(strings.TrimSpace(lines[at]), 3*reportRunes)
-	}
-	return fmt.Sprintf("at line %d of its JSON:\n    recorded %s\n    asked    %s", at+1, line(r), line(a))
-}
-
-func indented(b []byte) []string {
-	var out bytes.Buffer
-	if json.Indent(&out, b, "", "  ") != nil {
-		return nil
-	}
-	return strings.Split(out.String(), "\n")
 }

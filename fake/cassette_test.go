@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"github.com/google/go-cmp/cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,9 +107,17 @@ func TestCassetteFailures(t *testing.T) {
 	_, err := m.Generate(t.Context(), ask("third"))
 	wantError(t, err, llm.ErrInternal, "no recording is left")
 	tb.end()
-	if len(tb.errors) != 2 || !strings.Contains(tb.errors[0], `recorded "text": "first"`) || !strings.Contains(tb.errors[0], `asked    "text": "third"`) ||
-		!strings.Contains(tb.errors[0], "PARLEY_RECORD=1") || !strings.Contains(tb.errors[1], "recording 1: user(text 5)") {
-		t.Errorf("got %q", tb.errors)
+	want := "fake: the cassette " + path + ` is not of these calls; with PARLEY_RECORD=1 it is recorded anew: 1 not played:
+  recording 1: user(text 5)
+1 without an answer:
+  fake-1 differs from the next recording in messages[0].content[0].text:
+      recorded "first"
+      asked    "third"
+The request:
+  fake-1
+    messages[0].content[0] user: text "third"`
+	if diff := cmp.Diff([]string{want}, tb.errors); diff != "" {
+		t.Error(diff)
 	}
 	tb = cassetteTB{}
 	m = fake.Cassette(&tb, path, nil)
@@ -124,7 +133,7 @@ func TestCassetteFailures(t *testing.T) {
 	}
 	tb = cassetteTB{}
 	fake.Cassette(&tb, path, nil)
-	if !strings.Contains(tb.fatal, path+" cannot be played: replay: invalid request: line 1") {
+	if !strings.Contains(tb.fatal, path+" cannot be played, with PARLEY_RECORD=1 it is recorded anew: replay: invalid request: line 1") {
 		t.Errorf("got %q", tb.fatal)
 	}
 	// A file stands where a folder should.

@@ -39,10 +39,10 @@
 // a failure ([Fail]). Its methods change how it is played. A call for which no turn is
 // left is an error, never a panic.
 //
-// [Model.Requests] returns what the code under test has sent, and
-// [Model.AssertExhausted] fails a test while turns are left. The latter takes the
-// interface [TB], which *testing.T implements, so that package testing is not
-// linked into programs that use a fake.
+// [Model.Requests] returns what the code under test has sent, [Model.Last] the last of it,
+// and [Model.AssertExhausted] fails a test while turns are left, and where calls found
+// none. They take the interface [TB], which *testing.T implements, so that package
+// testing is not linked into programs that use a fake.
 //
 // # Matching
 //
@@ -50,9 +50,8 @@
 // request. The first turn left that matches, or that has no matchers, is played. A
 // [Matcher] has a name: where a script does not fit, AssertExhausted shows what each
 // turn waits for and what the last request was instead. The error of the call shows
-// shapes only, since errors are logged. [Turn.When] takes any function, without a
-// name; its type is fixed, and a function cannot carry one. Matchers run without a lock
-// held and get a copy of the request.
+// shapes only, since errors are logged. [Turn.When] takes a plain function; [Match] gives
+// it a name. Matchers run without a lock held and get a copy of the request.
 //
 // # Functions and schemas
 //

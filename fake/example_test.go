@@ -39,7 +39,7 @@ func ExampleNew() {
 	// Output:
 	// tool_use call_1 weather {"city":"Oslo"}
 	// It is 4 degrees in Oslo. <nil>
-	// fake generate fake: internal: all 2 scripted turns have been played; the request: user(text 23) assistant(tool_call weather 15) user(tool_result 2) (request id fake-3)
+	// fake generate fake: internal: the script has been played to its end; the request: user(text 23) assistant(tool_call weather 15) user(tool_result 2) (request id fake-3)
 }
 
 // A function sees each request and decides.
@@ -198,11 +198,11 @@ func ExampleModel_AssertExhausted() {
 	m.AssertExhausted(printer{})
 	// Output:
 	// fake: 1 not played:
-	//   turns[0]: tool_call weather {}, when user says "weather", when has tool weather
+	//   turns[0]: tool_call weather {}, when user says "weather" and has tool weather
 	//     fake-1 differs:
 	//       - user says "weather"
 	//       + user says "Will it rain?"
-	// The last of 1 requests:
+	// The request:
 	//   fake-1 tool:weather
 	//     messages[0].content[0] user: text "Will it rain?"
 }

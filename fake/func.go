@@ -49,7 +49,7 @@ func (f function) answer(ctx context.Context, c *call) (take, error) {
 	return k, nil
 }
 
-func (function) left() []string { return nil }
+func (function) left() (unused, unanswered []string) { return nil, nil }
 
 // StreamFunc returns a model that asks f for the events of each answer, as [Func] does
 // for a response. It decides what comes when: it may wait, for ctx too, and fail
@@ -101,7 +101,7 @@ func (f streamFunction) answer(ctx context.Context, c *call) (take, error) {
 	}}, nil
 }
 
-func (streamFunction) left() []string { return nil }
+func (streamFunction) left() (unused, unanswered []string) { return nil, nil }
 
 // completeFinish fills in what a Finish leaves open; r is the answer before it.
 func (c *call) completeFinish(f *llm.Finish, r *llm.Response) {

@@ -115,7 +115,7 @@ func (t Turn) When(match func(*llm.Request) bool) Turn {
 	if match == nil {
 		return t.faulty("When: nil function")
 	}
-	return t.On(Match("its matcher says so", match))
+	return t.On(Match("a function says so (fake.Match gives it a name)", match))
 }
 
 // mismatch are the matchers of a turn that do not match a request.

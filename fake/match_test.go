@@ -75,7 +75,7 @@ func TestMismatchIsShown(t *testing.T) {
 	var tb recorderTB
 	m.AssertExhausted(&tb)
 	want := `fake: 2 not played:
-  turns[1]: text "b", when user says "secret", when has result of x, when is call 9, when has tool y, when is long
+  turns[1]: text "b", when user says "secret" and has result of x and is call 9 and has tool y and is long
     fake-3 differs:
       - user says "secret"
       + user says "three"
@@ -86,15 +86,15 @@ func TestMismatchIsShown(t *testing.T) {
       - has tool y
       + has tools none
       - is long
-      + not so
-  turns[3]: text "d"
+      + it does not
+  turns[3]: text "d", never reached: turns[2] is for ever, played 0 of 3 times
 `
 	if len(tb.errors) != 1 || !strings.HasPrefix(tb.errors[0], want) {
 		t.Errorf("(-want +got):\n%s", cmp.Diff([]string{want}, tb.errors))
 	}
 	m = fake.New(fake.Text("b").On(fake.UserSays("hunter2")))
 	_, err := m.Generate(t.Context(), ask("swordfish"))
-	wantError(t, err, llm.ErrInternal, "none of the 1 turns left of 1 matches; the request: user(text 9)")
+	wantError(t, err, llm.ErrInternal, "none of the turns that are left matches (1 of 1); the request: user(text 9)")
 	for _, secret := range []string{"hunter2", "swordfish"} {
 		if strings.Contains(err.Error(), secret) {
 			t.Errorf("content in the error: %v", err)

@@ -37,8 +37,8 @@ type state struct {
 type source interface {
 	// answer returns the answer to a call, or the error that takes its place.
 	answer(ctx context.Context, c *call) (take, error)
-	// left describes, a line each, what was set up and not used.
-	left() []string
+	// left describes what was set up and not used, and the calls that found no answer.
+	left() (unused, unanswered []string)
 }
 
 // provider is the name of the fake itself.

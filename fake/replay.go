@@ -46,6 +46,9 @@ func ReplayWith(r io.Reader, opts *TapeOptions) (*Model, error) {
 	for n, line := range lines(b) {
 		rec, err := parseRecording(line)
 		if err != nil {
+			if !json.Valid(line) {
+				return bad(fmt.Sprintf("line %d is no JSON: the tape is damaged", n), err)
+			}
 			return bad(fmt.Sprintf("line %d: not a recording that can be replayed", n), err)
 		}
 		t.recordings = append(t.recordings, rec)
@@ -66,9 +69,9 @@ type tape struct {
 	inOrder    bool
 	realTime   bool
 
-	mu     sync.Mutex
-	played []bool
-	missed []unrecorded
+	mu         sync.Mutex
+	played     []bool
+	unrecorded []unrecorded // the first ones
 }
 
 func (t *tape) answer(_ context.Context, c *call) (take, error) {
@@ -101,15 +104,10 @@ func (t *tape) answer(_ context.Context, c *call) (take, error) {
 			break
 		}
 	}
-	t.missed = append(t.missed, unrecorded{c.id, scrubbed, next})
+	if len(t.unrecorded) < reportUnanswered {
+		t.unrecorded = append(t.unrecorded, unrecorded{c.id, scrubbed, next})
+	}
 	return take{}, t.unmatched(c, next)
-}
-
-// unrecorded is a call that found no recording.
-type unrecorded struct {
-	id      string
-	request []byte     // scrubbed
-	next    *recording // the first that was left; nil = none
 }
 
 // unmatched is the error of a call that finds no recording.
@@ -124,16 +122,18 @@ func (t *tape) unmatched(c *call, next *recording) error {
 	return c.broken("no recording is left of this request: %s; next on the tape: %s", shape(c.req, 80), shown)
 }
 
-func (t *tape) left() []string {
+func (t *tape) left() (unused, unanswered []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var out []string
 	for i, rec := range t.recordings {
 		if !t.played[i] {
-			out = append(out, fmt.Sprintf("recording %d: %s", i+1, rec.shape()))
+			unused = append(unused, fmt.Sprintf("recording %d: %s", i+1, rec.shape()))
 		}
 	}
-	return out
+	for _, u := range t.unrecorded {
+		unanswered = append(unanswered, u.describe())
+	}
+	return unused, unanswered
 }
 
 // shown are requests as a test may print them: secrets are scrubbed before anything is

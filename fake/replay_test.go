@@ -64,9 +64,14 @@ func TestReplayIsStrict(t *testing.T) {
 	if diff := cmp.Diff([]string{"2", "1", "3"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	m.AssertExhausted(t)
 	_, err = m.Generate(t.Context(), ask("a"))
 	wantError(t, err, llm.ErrInternal, "next on the tape: none")
+	tb = recorderTB{}
+	m.AssertExhausted(&tb)
+	if len(tb.errors) != 1 || !strings.HasPrefix(tb.errors[0], "fake: 2 without an answer:\n  fake-3 differs from the next recording in messages[0].content[0].text:\n") ||
+		!strings.Contains(tb.errors[0], "\n  fake-5: no recording was left\n") {
+		t.Errorf("got %q", tb.errors)
+	}
 }
 
 // A tape holds the provider's own verdicts: a conversation that it took is played.
@@ -102,8 +107,8 @@ func TestMalformedTapes(t *testing.T) {
 	generate(t, fake.Record(fake.New(fake.Text("x")), &buf), ask("hi"))
 	good := buf.String()
 	tests := []struct{ name, tape, text string }{
-		{"not JSON", good + "hunter2\n", "line 2: "},
-		{"torn", good + "\n" + good[:40], "line 3: "},
+		{"not JSON", good + "hunter2\n", "line 2 is no JSON"},
+		{"torn", good + "\n" + good[:40], "line 3 is no JSON"},
 		{"not a recording", `{}`, "line 1: not a recording that can be replayed: version 0"},
 		{"another version", `{"v":3,"digest":"d"}`, "version 3, where this release reads versions 1 to 2"},
 		{"no duration", `{"v":2,"digest":"d","after":"soon"}`, "a time that is no duration"},

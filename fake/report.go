@@ -14,40 +14,54 @@ type TB interface {
 	Errorf(format string, args ...any)
 }
 
-// How much of the requests a report shows.
+// How much a report shows.
 const (
-	reportRequests = 3
-	reportMessages = 8  // of each request
-	reportRunes    = 72 // of each text
+	reportUnanswered = 20 // calls, the first ones
+	reportRequests   = 3
+	reportMessages   = 8  // of each request
+	reportRunes      = 72 // of each text
 )
 
-// AssertExhausted fails the test while turns of the script, or calls of the tape,
-// have not been played: it names each of them, shows how the last request that passed a
-// turn over differs from what the turn waits for, and shows the last requests, content
-// included; of a tape, as they would stand on it. A model that [Func], [StreamFunc] or
-// [Auto] made has nothing to exhaust. Defer it, so that it reports after a failed test has
-// ended too.
+// AssertExhausted fails the test while turns of the script, or calls of the tape, have not
+// been played, and where calls found no turn, whatever the code under test made of their
+// error. It names each of them, shows how the last request that passed a turn over differs
+// from what the turn waits for, and shows the last requests, content included; of a tape, as
+// they would stand on it. A model that [Func], [StreamFunc] or [Auto] made has nothing to
+// exhaust. Defer it, so that it reports after a failed test has ended too.
 func (m *Model) AssertExhausted(t TB) {
 	t.Helper()
 	if m == nil || m.state == nil {
 		t.Errorf("fake: no model: use New, Func, Auto or Replay")
 		return
 	}
-	left := m.source.left()
-	if len(left) == 0 {
-		return
+	if said := m.report(); said != "" {
+		t.Errorf("fake: %s", said)
+	}
+}
+
+// report tells what is left, if anything.
+func (m *Model) report() string {
+	unused, unanswered := m.source.left()
+	if len(unused)+len(unanswered) == 0 {
+		return ""
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "fake: %d not played:\n", len(left))
-	for _, s := range left {
-		fmt.Fprintf(&b, "  %s\n", s)
+	if n := len(unused); n > 0 {
+		fmt.Fprintf(&b, "%d not played:\n  %s\n", n, strings.Join(unused, "\n  "))
+	}
+	if n := len(unanswered); n > 0 {
+		more := ""
+		if n == reportUnanswered {
+			more = " or more"
+		}
+		fmt.Fprintf(&b, "%d%s without an answer:\n  %s\n", n, more, strings.Join(unanswered, "\n  "))
 	}
 	reqs := m.Requests()
 	if t, ok := m.source.(*tape); ok {
 		reqs = t.shown(reqs)
 	}
 	b.WriteString(picture(reqs))
-	t.Errorf("%s", b.String())
+	return b.String()
 }
 
 // picture shows the last requests to the author of a test. It quotes them, so it has
@@ -58,11 +72,18 @@ func picture(reqs []*llm.Request) string {
 	}
 	var b strings.Builder
 	first := max(0, len(reqs)-reportRequests)
-	fmt.Fprintf(&b, "The last of %d requests:", len(reqs))
+	if len(reqs) == 1 {
+		b.WriteString("The request:")
+	} else {
+		fmt.Fprintf(&b, "The last of %d requests:", len(reqs))
+	}
 	for i, r := range reqs[first:] {
 		fmt.Fprintf(&b, "\n  fake-%d", first+i+1)
 		for _, t := range r.Tools {
 			fmt.Fprintf(&b, " tool:%s", toolName(t))
+		}
+		for j, p := range r.System {
+			fmt.Fprintf(&b, "\n    system[%d]: %s", j, partPicture(p))
 		}
 		from := max(0, len(r.Messages)-reportMessages)
 		if from > 0 {
@@ -103,7 +124,7 @@ func (m *miss) diff() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n    fake-%d differs:", m.n)
 	for _, f := range m.failed {
-		got := "not so"
+		got := "it does not"
 		if f.got != nil {
 			got = f.got(m.arrived)
 		}
@@ -131,14 +152,27 @@ func (t Turn) describe() string {
 	if t.err != nil {
 		said = append(said, "fails: "+string(llm.CodeOf(t.err)))
 	}
-	for _, m := range t.matchers {
-		said = append(said, "when "+m.name)
+	if t.stop != "" {
+		said = append(said, "stops with "+string(t.stop))
+	}
+	if t.delay > 0 {
+		said = append(said, "after "+t.delay.String())
+	}
+	if t.pace > 0 {
+		said = append(said, fmt.Sprintf("%g tokens a second", t.pace))
 	}
 	if t.faults != "" {
 		said = append(said, "cannot be played: "+t.faults)
 	}
 	if said == nil {
-		return "an answer without content"
+		said = []string{"an answer without content"}
+	}
+	var when []string
+	for _, m := range t.matchers {
+		when = append(when, m.name)
+	}
+	if when != nil {
+		said = append(said, "when "+strings.Join(when, " and "))
 	}
 	return strings.Join(said, ", ")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/parley-sdk/parley/llm"
@@ -40,6 +41,9 @@ type script struct {
 	played []atomic.Int64         // how often
 	misses []atomic.Pointer[miss] // the last request that passed a turn over
 	fault  error                  // what is wrong with the turns themselves
+
+	mu         sync.Mutex
+	unanswered []string // the first calls that found no turn, and why
 }
 
 // miss is a request that did not match a turn, and why.
@@ -102,30 +106,43 @@ func (s *script) unmatched(c *call) error {
 			left++
 		}
 	}
-	why := fmt.Sprintf("all %d scripted turns have been played", len(s.turns))
+	why := "the script has been played to its end"
 	switch {
 	case len(s.turns) == 0:
 		why = "no turns are scripted"
 	case left > 0:
-		why = fmt.Sprintf("none of the %d turns left of %d matches", left, len(s.turns))
+		why = fmt.Sprintf("none of the turns that are left matches (%d of %d)", left, len(s.turns))
 	}
+	s.mu.Lock()
+	if len(s.unanswered) < reportUnanswered {
+		s.unanswered = append(s.unanswered, c.id+": "+why)
+	}
+	s.mu.Unlock()
 	return c.broken("%s; the request: %s", why, shape(c.req, 160))
 }
 
-func (s *script) left() []string {
-	var out []string
+func (s *script) left() (unused, unanswered []string) {
+	shadow := -1 // a turn that leaves none to those behind it
 	for i, t := range s.turns {
+		if t.always && t.matchers == nil && shadow < 0 {
+			shadow = i
+		}
 		if t.always || s.isPlayed(i) {
 			continue
 		}
 		said := fmt.Sprintf("turns[%d]: %s", i, t.describe())
-		if n := s.played[i].Load(); n > 0 {
+		if shadow >= 0 {
+			said += fmt.Sprintf(", never reached: turns[%d] is for ever", shadow)
+		}
+		if n := s.played[i].Load(); n > 0 || t.plays() > 1 {
 			said += fmt.Sprintf(", played %d of %d times", n, t.plays())
 		}
 		if m := s.misses[i].Load(); m != nil {
 			said += m.diff()
 		}
-		out = append(out, said)
+		unused = append(unused, said)
 	}
-	return out
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return unused, slices.Clone(s.unanswered)
 }

@@ -87,8 +87,8 @@ func TestExhausted(t *testing.T) {
 		want string
 	}{
 		{"empty", fake.New(), "no turns are scripted"},
-		{"played", fake.New(fake.Text(secret)), "all 1 scripted turns have been played"},
-		{"unmatched", fake.New(fake.Text(secret), fake.Text(secret).When(func(*llm.Request) bool { return false })), "none of the 1 turns left of 2 matches"},
+		{"played", fake.New(fake.Text(secret)), "the script has been played to its end"},
+		{"unmatched", fake.New(fake.Text(secret), fake.Text(secret).When(func(*llm.Request) bool { return false })), "none of the turns that are left matches (1 of 2)"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -144,13 +144,13 @@ func TestAssertExhausted(t *testing.T) {
 	var tb recorderTB
 	m.AssertExhausted(&tb)
 	want := `fake: 6 not played:
-  turns[1]: tool_call weather {"city":"Oslo"}, when its matcher says so
+  turns[1]: tool_call weather {"city":"Oslo"}, when a function says so (fake.Match gives it a name)
   turns[2]: fails: rate_limited
   turns[3]: text "cut", cut after 2 events
   turns[4]: 1 events
   turns[5]: an answer without content
   turns[6]: reasoning "hm", media 1
-The last of 1 requests:
+The request:
   fake-1 tool:weather
     messages[0].content[0] user: text "How warm is it?"
     messages[1].content[0] assistant: tool_call weather {"city":"Oslo"}
@@ -254,7 +254,11 @@ func TestConcurrentCalls(t *testing.T) {
 	if lost.Load() != 8 {
 		t.Errorf("%d calls found no turn, want 8", lost.Load())
 	}
-	m.AssertExhausted(t)
+	var tb recorderTB
+	m.AssertExhausted(&tb)
+	if len(tb.errors) != 1 || !strings.HasPrefix(tb.errors[0], "fake: 8 without an answer:\n") {
+		t.Errorf("got %q", tb.errors)
+	}
 	if got := len(m.Requests()); got != n+8 {
 		t.Errorf("%d requests", got)
 	}

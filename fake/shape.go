@@ -28,11 +28,16 @@ func shape(r *llm.Request, room int) string {
 		tools = "; tools" + tools
 	}
 
+	system := ""
+	if len(r.System) > 0 {
+		system = messageShape(llm.Message{Role: llm.RoleSystem, Content: r.System}) + " "
+	}
+
 	shown := ""
 	first := len(r.Messages)
 	for first > 0 {
 		m := messageShape(r.Messages[first-1])
-		if first < len(r.Messages) && len(shown)+len(m) > room-len(tools) {
+		if first < len(r.Messages) && len(shown)+len(m) > room-len(tools)-len(system) {
 			break
 		}
 		shown = " " + m + shown
@@ -44,7 +49,7 @@ func shape(r *llm.Request, room int) string {
 	if len(r.Messages) == 0 {
 		shown = " no messages"
 	}
-	return shown[1:] + tools
+	return system + shown[1:] + tools
 }
 
 func messageShape(m llm.Message) string {

@@ -110,7 +110,36 @@ func TestReplayInOrder(t *testing.T) {
 	}
 	_, err = m.Generate(t.Context(), ask("It is late."))
 	wantError(t, err, llm.ErrInternal, "no recording is left")
-	m.AssertExhausted(t)
+	var tb recorderTB
+	m.AssertExhausted(&tb)
+	if len(tb.errors) != 1 || !strings.HasPrefix(tb.errors[0], "fake: 2 without an answer:\n") {
+		t.Errorf("got %q", tb.errors)
+	}
+}
+
+// In order means that no recording is passed over, and that requests for other tools are
+// other requests.
+func TestReplayInOrderPassesOverNothing(t *testing.T) {
+	long := conv(llm.UserText("a"), llm.AssistantText("b"), llm.UserText("c"))
+	tools := ask("a")
+	tools.Tools = []llm.Tool{queryTool("x")}
+	for _, recorded := range [][2]*llm.Request{{ask("a"), long}, {ask("a"), tools}, {tools, ask("a")}} {
+		var tape bytes.Buffer
+		rec := fake.Record(fake.New(fake.Text("1"), fake.Text("2")), &tape)
+		generate(t, rec, recorded[0])
+		generate(t, rec, recorded[1])
+		m, err := fake.ReplayWith(&tape, &fake.TapeOptions{InOrder: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		second := recorded[1].Clone()
+		second.Messages[0] = llm.UserText("said in other words")
+		_, err = m.Generate(t.Context(), second)
+		wantError(t, err, llm.ErrInternal, "the next recording is of another request than this")
+		if got := generate(t, m, recorded[0]).Text() + generate(t, m, second).Text(); got != "12" {
+			t.Errorf("got %q", got)
+		}
+	}
 }
 
 func TestReplayInRealTime(t *testing.T) {

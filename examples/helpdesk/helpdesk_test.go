@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -129,3 +131,37 @@ func TestOverTheWire(t *testing.T) {
 	}
 	server.AssertRequests(t, "Converse", "Converse", "Converse", "Converse") // the last answer took two
 }
+
+// What docs/testing.md shows of a script that does not fit.
+func Example_mismatch() {
+	model := fake.New(
+		fake.ToolCall("look_up_order", map[string]any{"number": "4711"}).On(fake.UserSays("4711"), fake.HasTool("look_up_order")),
+		fake.Text("It was sent on Monday.").On(fake.HasResult("look_up_order")),
+	)
+	_, err := desk(model).Answer(context.Background(), "Where is my order?")
+	fmt.Println(llm.CodeOf(err))
+	model.AssertExhausted(printer{})
+	// Output:
+	// internal
+	// fake: 2 not played:
+	//   turns[0]: tool_call look_up_order {"number":"4711"}, when user says "4711" and has tool look_up_order
+	//     fake-1 differs:
+	//       - user says "4711"
+	//       + user says "Where is my order?"
+	//   turns[1]: text "It was sent on Monday.", when has result of look_up_order
+	//     fake-1 differs:
+	//       - has result of look_up_order
+	//       + has results of none
+	// 1 without an answer:
+	//   fake-1: none of the turns that are left matches (2 of 2)
+	// The request:
+	//   fake-1 tool:look_up_order
+	//     system[0]: text "Answer the customer's mail in two sentences. Look up orders before you s…"
+	//     messages[0].content[0] user: text "Where is my order?"
+}
+
+// printer stands for a *testing.T.
+type printer struct{}
+
+func (printer) Helper()                           {}
+func (printer) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
