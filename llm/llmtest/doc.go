@@ -149,6 +149,11 @@
 // A backend tests itself that usage which the provider did not report is marked as
 // estimated, with a warning: a script has no usage that every server would leave out.
 //
+// It also tests itself that it redacts what the provider says, and shows no key of its
+// own: the errors of [Script.Model] are redacted before a server sees them, and the suite
+// knows no credential. Waits of its own that are longer than a few seconds pass unseen, and
+// so do tries that it makes again by itself.
+//
 // # Adding a case
 //
 // The cases of a law are a table in the file of that law; the corpus of answers is in
