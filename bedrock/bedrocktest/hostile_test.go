@@ -80,3 +80,17 @@ func TestEndShortOfTheLongest(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The text of a body that is nested deep is not much longer than the body, whose
+// indentation would fill the memory. Brackets within strings are no nesting.
+func TestDeepBody(t *testing.T) {
+	const deep = 5000
+	nested := `{"a":` + strings.Repeat("[", deep) + strings.Repeat("1,", 100) + "1" + strings.Repeat("]", deep) + "}"
+	if text := (bedrocktest.Exchange{Body: []byte(nested)}).String(); len(text) > 2*len(nested) || !strings.Contains(text, nested) {
+		t.Errorf("the text of %d bytes has %d", len(nested), len(text))
+	}
+	flat := `{"a":"\"` + strings.Repeat("[", deep) + `"}`
+	if text := (bedrocktest.Exchange{Body: []byte(flat)}).String(); !strings.Contains(text, "{\n  \"a\": ") {
+		t.Errorf("a body that is not nested is not indented: %s", text[:50])
+	}
+}

@@ -63,11 +63,37 @@ func content(b *strings.Builder, body []byte) {
 	var indented bytes.Buffer
 	switch {
 	case len(body) == 0:
+	case depth(body) > maxIndent && json.Valid(body):
+		fmt.Fprintf(b, "%s\n", body)
 	case json.Indent(&indented, body, "", "  ") == nil:
 		fmt.Fprintf(b, "%s\n", indented.Bytes())
 	default:
 		fmt.Fprintf(b, "%d bytes that are not JSON: %q\n", len(body), body)
 	}
+}
+
+// maxIndent is how deep JSON may be nested that is indented. Deeper, the indentation is
+// most of the text, and that of a hostile body does not fit into the memory.
+const maxIndent = 200
+
+// depth is how deep a JSON text is nested.
+func depth(text []byte) (deepest int) {
+	open, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			quoted = !quoted
+		case quoted && c == '\\':
+			i++
+		case quoted:
+		case c == '{' || c == '[':
+			open++
+			deepest = max(deepest, open)
+		case c == '}' || c == ']':
+			open--
+		}
+	}
+	return deepest
 }
 
 // events shows the frames of an event stream.

@@ -54,6 +54,7 @@ func corpus() []answer {
 		{"cache-write-1h", []Capability{CacheWriteUsage, CacheWrite1hUsage},
 			using(llm.Usage{InputTokens: 1000, OutputTokens: 7, CacheWriteTokens: 300, CacheWrite1hTokens: 200})},
 		{"reasoning-tokens", []Capability{ReasoningUsage}, using(llm.Usage{InputTokens: 25, OutputTokens: 500, ReasoningTokens: 493})},
+		{"many-tokens", nil, using(llm.Usage{InputTokens: 1_000_003, OutputTokens: 70_001})},
 		{"service-tier", []Capability{ServiceTier}, using(llm.Usage{InputTokens: 25, OutputTokens: 7, ServiceTier: "flex"})},
 	}
 	for _, r := range append([]llm.StopReason{llm.StopEndTurn, llm.StopMaxTokens}, optionalStopReasons()...) {
@@ -78,9 +79,9 @@ const unicodeText = "naïve café e\u0301 👩\u200d👩\u200d👧\u200d👦 �
 	"\u2028line\u2029paragraph\u00a0\ufeff" +
 	`"double" 'single' <b>&amp;</b> \n \u0041 ${HOME} %s {{x}}`
 
-// longText is more than the buffers on its way hold.
+// longText is more than the buffers on its way hold: a bufio.Scanner has 64 KiB.
 func longText() string {
-	return strings.Repeat("Fjærlandsfjorden ligger stille 🌲. ", 400) + "Ferdig."
+	return strings.Repeat("Fjærlandsfjorden ligger stille 🌲. ", 2000) + "Ferdig."
 }
 
 // exactArguments would change on their way through a float64, a sorted map or an

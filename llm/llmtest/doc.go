@@ -148,4 +148,9 @@
 //
 // A backend tests itself that usage which the provider did not report is marked as
 // estimated, with a warning: a script has no usage that every server would leave out.
+//
+// It also tests itself that it redacts what the provider says, and shows no key of its
+// own: the errors of [Script.Model] are redacted before a server sees them, and the suite
+// knows no credential. Waits of its own that are longer than a few seconds pass unseen, and
+// so do tries that it makes again by itself.
 package llmtest

@@ -146,9 +146,10 @@ func startFault(p llm.Part) string {
 }
 
 func wholeRunes(c *run) {
-	parts := []llm.Part{llm.Text(strings.Repeat(unicodeText, 20))}
+	text := strings.Repeat(unicodeText, 20) + everywhere()
+	parts := []llm.Part{llm.Text(text)}
 	if !c.lacks(Reasoning) {
-		parts = append([]llm.Part{&llm.ReasoningPart{Text: strings.Repeat(unicodeText, 20)}}, parts...)
+		parts = append([]llm.Part{&llm.ReasoningPart{Text: text}}, parts...)
 	}
 	if !c.lacks(Tools) {
 		parts = append(parts, call("call_1", "weather", exactArguments))
@@ -172,6 +173,12 @@ func wholeRunes(c *run) {
 			}
 		}
 	}
+}
+
+// everywhere is a text that cannot be cut at regular places, up to 4 KiB apart, without
+// cutting a rune: in each quarter its runes of four bytes begin at another remainder.
+func everywhere() string {
+	return strings.Repeat("|"+strings.Repeat("🌲", 2048), 4)
 }
 
 func interleaved(c *run) {

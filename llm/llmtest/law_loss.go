@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/parley-sdk/parley/llm"
 )
 
 // law07: nothing is lost in silence, on the way there and on the way back.
 func law07() []testCase {
-	return slices.Concat(featureCases(), historyCases(), []testCase{
+	return slices.Concat(featureCases(), detailCases(), historyCases(), []testCase{
 		{
 			name: "law07/request-arrives",
 			explain: "Nothing of a request is lost in silence: instructions, roles, texts, tool calls with their " +
@@ -33,6 +34,15 @@ func law07() []testCase {
 				"float64. An identifier that is off by one updates another customer's record. Keep arguments as " +
 				"json.RawMessage; look for map[string]any.",
 			run: digits,
+		},
+		{
+			name:  "law07/names",
+			needs: []Capability{Tools},
+			explain: "Names of tools and ids of calls are what they are, letter for letter, both ways: the application looks " +
+				"its tool up by the one, and the provider its call by the other. Those of this case have capitals, a hyphen and an " +
+				"underscore, which all providers allow. Look for a name that is lowered, cleaned or shortened, and for ids " +
+				"that are made anew.",
+			run: names,
 		},
 		{
 			name:  "law07/provider-blocks",
@@ -167,28 +177,54 @@ func mediaArrives(c *run) {
 	}
 }
 
+func names(c *run) {
+	named := weather()
+	named.Name = "get-Weather_ofCity"
+	called := call("toolu_01aB-Cd_EF", named.Name, `{"city":"Oslo"}`)
+	seen := func(r *llm.Request) string { return strings.Join(append(c.said(r, ""), offeredNames(r)), "\n") }
+	for _, w := range ways() {
+		m, log := c.logged(Turn{Response: calling(called)}, says("ok"))
+		req := c.ask()
+		req.Tools = []llm.Tool{named}
+		c.same(w.name+" of an answer that calls a tool", answered(calling(called)), answered(c.must(w, m, req)))
+		req = req.Clone()
+		req.Messages = append(req.Messages, llm.Assistant(called), llm.User(llm.ToolResult(called.ID, llm.Text("Four degrees."))))
+		c.must(w, m, req)
+		if arrived := c.seen(log); arrived != nil {
+			c.same("what arrived of a request with "+w.name, seen(req), seen(arrived))
+		}
+	}
+}
+
 func digits(c *run) {
-	for _, form := range []Turn{
-		{Response: calling(call("call_1", "weather", exactArguments))},
-		{Events: pieces(calling(call("call_1", "weather", exactArguments)))},
-	} {
-		for _, w := range ways() {
-			m, log := c.logged(form, says("ok"))
-			req := &llm.Request{Messages: conversation(), Tools: []llm.Tool{weather(), clock()}, MaxTokens: 1000}
-			resp := c.must(w, m, req)
-			if calls := resp.ToolCalls(); len(calls) != 1 {
-				c.Errorf("%s: %d tool calls, want 1", w.name, len(calls))
-			} else if got, want := canonical(calls[0].Input), canonical(json.RawMessage(exactArguments)); got != want {
-				c.Errorf("%s: the arguments came back as\n%s, want\n%s", w.name, got, want)
-			}
-			for _, r := range log.arrived() {
-				for _, p := range r.Messages[1].Content {
-					if tc, ok := p.(*llm.ToolCallPart); ok && tc.ID == "call_1" && canonical(tc.Input) != canonical(json.RawMessage(exactArguments)) {
-						c.Errorf("%s: the arguments arrived as\n%s, want\n%s", w.name, canonical(tc.Input), canonical(json.RawMessage(exactArguments)))
-					}
-				}
+	// Who falls back to the text where float64 fails gets away with numbers that no float64 holds.
+	const modest = `{"city":"Oslo","station":9223372036854775807,"height":1.50}`
+	for _, arguments := range []string{exactArguments, modest} {
+		said := calling(call("call_1", "weather", arguments))
+		for _, form := range []Turn{{Response: said}, {Events: pieces(said)}} {
+			for _, w := range ways() {
+				c.keepsDigits(w, form, arguments)
 			}
 		}
+	}
+}
+
+func (c *run) keepsDigits(w way, turn Turn, arguments string) {
+	want := canonical(json.RawMessage(arguments))
+	m, log := c.logged(turn, says("ok"))
+	req := &llm.Request{Messages: conversation(), Tools: []llm.Tool{weather(), clock()}, MaxTokens: 1000}
+	req.Messages[1].Content[1] = call("call_1", "weather", arguments)
+	if calls := c.must(w, m, req).ToolCalls(); len(calls) != 1 {
+		c.Errorf("%s: %d tool calls, want 1", w.name, len(calls))
+	} else if got := canonical(calls[0].Input); got != want {
+		c.Errorf("%s: the arguments came back as\n%s, want\n%s", w.name, got, want)
+	}
+	for _, r := range log.arrived() {
+		eachPart(r, func(_ llm.Role, p llm.Part) {
+			if tc, ok := p.(*llm.ToolCallPart); ok && tc.ID == "call_1" && canonical(tc.Input) != want {
+				c.Errorf("%s: the arguments arrived as\n%s, want\n%s", w.name, canonical(tc.Input), want)
+			}
+		})
 	}
 }
 

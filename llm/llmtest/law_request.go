@@ -1,6 +1,7 @@
 package llmtest
 
 import (
+	"context"
 	"fmt"
 	"reflect"
 	"runtime/debug"
@@ -32,6 +33,14 @@ func law01() []testCase {
 				"unmixed. Look for state of a call that is kept in the model: buffers, decoders, the current request. " +
 				"Run with -race too.",
 			run: concurrentUse,
+		},
+		{
+			name: "law01/within-a-loop",
+			real: true, // a lock that is held would stop the clock of a bubble
+			explain: "A model is safe for concurrent use, and a stream that is ranged over is a call: who calls the same model " +
+				"within the loop, as agents do, gets an answer. Look for a lock that is held over yield, and for a client that " +
+				"has one connection.",
+			run: withinALoop,
 		},
 		{
 			name: "law01/shared-request",
@@ -83,6 +92,33 @@ func concurrentUse(c *run) {
 			c.Errorf("call %d of %d at the same time got an answer that was given to another, or that nobody gave: %q", i, n, clip(texts[i]))
 		}
 		delete(want, texts[i])
+	}
+}
+
+func withinALoop(c *run) {
+	if c.isMiddleware() {
+		c.skipf("middleware/reentrant tries it, and lets a limit be a limit")
+	}
+	for _, w := range ways() {
+		m := c.model(says("outer"), says("inner"))
+		ctx, cancel := context.WithTimeout(c.Context(), promptly/2)
+		defer cancel()
+		var resp *llm.Response
+		var err error
+		c.within(w.name+" in the loop over a stream", func() {
+			play(m.Stream(c.Context(), c.ask()), func(i int, _ llm.Event) bool {
+				if i == 1 {
+					resp, err = w.call(ctx, m, c.ask())
+				}
+				return true
+			})
+		})
+		switch {
+		case err != nil:
+			c.Errorf("%s in the loop over a stream failed: %v", w.name, err)
+		case resp.Text() != "inner":
+			c.Errorf("%s in the loop over a stream was answered with %q, want %q", w.name, resp.Text(), "inner")
+		}
 	}
 }
 

@@ -41,7 +41,7 @@ func chapters() []chapter {
 	return []chapter{
 		{law: 1, says: []clause{
 			is("It is safe for concurrent use, and neither changes nor keeps the request.",
-				"law01/concurrent-use", "law01/shared-request", "law01/request-unchanged", "law01/request-not-kept", "middleware/request-unchanged"),
+				"law01/concurrent-use", "law01/within-a-loop", "law01/shared-request", "law01/request-unchanged", "law01/request-not-kept", "middleware/request-unchanged"),
 			{text: "(The caller leaves the request alone until Generate returns, or the loop ends.)", why: "it binds the caller"},
 		}},
 		{law: 2, says: []clause{
@@ -75,7 +75,7 @@ func chapters() []chapter {
 				"law06/usage-first", "middleware/usage-update-first", "middleware/same-policy"),
 		}},
 		{law: 7, says: []clause{
-			is("Nothing is lost in silence.", "law07/request-arrives", "law07/media-arrives", "law07/mixed-order", "law07/answer-goes-back",
+			is("Nothing is lost in silence.", "law07/request-arrives", "law07/media-arrives", "law07/names", "law07/mixed-order", "law07/answer-goes-back",
 				"law07/opaque-state", "law07/late-opaque-state", "law07/signature-*", "law07/redacted-is-marked", "law07/foreign-*", "law07/own-options", "law07/other-options"),
 			is("What changes the meaning of a request and cannot be honoured is [ErrUnsupported]; what only tunes it is a [Warning].",
 				featureNames()...),
@@ -130,7 +130,7 @@ func chapters() []chapter {
 
 func featureNames() []string {
 	var names []string
-	for _, f := range features() {
+	for _, f := range slices.Concat(features(), details()) {
 		names = append(names, "law07/"+f.name)
 	}
 	return names

@@ -213,7 +213,8 @@ func responsePasses(c *run) {
 	resp := calling(llm.Text("Let me look."), call("call_1", "weather", exactArguments))
 	resp.Provider, resp.Model, resp.RequestID, resp.RawStopReason = "llmtest", "served", "req-1", "tool_calls"
 	resp.Latency, resp.Raw = 42*time.Millisecond, raw
-	resp.Warnings = []llm.Warning{{Code: llm.WarningDropped, Field: "top_k", Message: "no such setting"}}
+	resp.Warnings = []llm.Warning{
+		{Code: llm.WarningDropped, Field: "top_k", Message: "no such setting"}, {Code: llm.WarningClamped, Field: "max_tokens", Message: "too many"}}
 	m, _ := c.probed(Turn{Response: resp}, Turn{Response: resp})
 	for _, w := range ways() {
 		got := c.must(w, m, c.ask())

@@ -14,7 +14,7 @@ func failureCases() []testCase {
 	return []testCase{
 		{
 			name: "middleware/errors-pass",
-			explain: "An error that the middleware does not deal with passes unchanged in code, once, and with its " +
+			explain: "An error that the middleware does not deal with passes unchanged in code and verdict, once, and with its " +
 				"causes, request id and status: who debugs needs them. The scripted error is not retryable, so the " +
 				"model must be called once. Look for fmt.Errorf with %v, and for a new error without the old one in Err.",
 			run: errorsPass,
@@ -78,12 +78,19 @@ func failureCases() []testCase {
 func errorsPass(c *run) {
 	cause := errors.New("the cause")
 	failure := &llm.Error{Code: llm.ErrPermissionDenied, Message: "scripted", RequestID: "req-1", Status: 403, Err: cause}
-	for _, turn := range []Turn{{Err: failure}, {Events: halfway(), Err: failure}} {
+	final := &llm.Error{Code: llm.ErrOverloaded, Message: "scripted", Retryable: new(false), RequestID: "req-1", Status: 403, Err: cause}
+	for _, turn := range []Turn{{Err: failure}, {Events: halfway(), Err: failure}, {Events: halfway(), Err: final}} {
 		for _, w := range ways() {
+			if turn.Err == error(final) && w.name == generate().name {
+				continue // nobody has seen anything, so a fallback may judge by the code
+			}
 			m, p := c.probed(repeated(turn)...)
 			_, err := w.call(c.Context(), m, c.ask())
-			if !c.wantCode(w.name, err, llm.ErrPermissionDenied) {
+			if !c.wantCode(w.name, err, llm.CodeOf(turn.Err)) {
 				continue
+			}
+			if llm.IsRetryable(err) {
+				c.Errorf("%s: the model said that trying again is no use, and the error that it may help: %v", w.name, err)
 			}
 			if !errors.Is(err, cause) {
 				c.Errorf("%s: the cause is lost: %v", w.name, err)

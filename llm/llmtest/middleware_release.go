@@ -43,8 +43,9 @@ func releaseCases() []testCase {
 			name: "middleware/deadline",
 			explain: "The model sees a deadline no later than the caller's, since it plans by it, and a call that passes " +
 				"the caller's fails with context.DeadlineExceeded, never with context.Canceled, on which applications " +
-				"say nothing. The answer is 30 s away, stops half-way, or is asked for too late. Look for a cancel that is " +
-				"passed on in the place of the context, and for errors of a context that the wrapper itself has cancelled.",
+				"say nothing. The answer is 30 s away, stops half-way, or is asked for too late. A call without a deadline is " +
+				"made an hour after the wrapper. Look for a cancel that is passed on in the place of the context, for errors of a " +
+				"context that the wrapper itself has cancelled, and for a deadline that was reckoned when the wrapper was made.",
 			run: deadlinePasses,
 		},
 		{
@@ -175,6 +176,13 @@ func contextPasses(c *run) {
 }
 
 func deadlinePasses(c *run) {
+	old, _ := c.probed(numbered(len(ways()))...)
+	time.Sleep(time.Hour)
+	for _, w := range ways() {
+		if _, err := w.call(c.Context(), old, c.ask()); err != nil {
+			c.Errorf("%s without a deadline, an hour after the wrapper was made: %v", w.name, err)
+		}
+	}
 	late := says("late")
 	late.Delay = ages
 	slow := errors.New("that is too slow")

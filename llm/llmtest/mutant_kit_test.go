@@ -132,7 +132,7 @@ func isContext(err error) bool {
 
 // modelMutants are the models that break the laws.
 func modelMutants() []mutant {
-	return slices.Concat(requestMutants(), cancelMutants(), contentMutants(), settingMutants(), historyMutants(),
+	return slices.Concat(requestMutants(), cancelMutants(), contentMutants(), settingMutants(), detailMutants(), historyMutants(),
 		failureMutants(), answerMutants(), tableMutants(), singleMutants(), singleStreamMutants())
 }
 

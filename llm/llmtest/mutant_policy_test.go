@@ -133,7 +133,7 @@ func passesInPairs(ctx context.Context, next llm.Model, req *llm.Request) stream
 
 func withoutCause(err error) error {
 	e, ok := err.(*llm.Error)
-	if !ok || e.Code != llm.ErrOverloaded && e.Code != llm.ErrRateLimited {
+	if !ok || !llm.IsRetryable(e) || e.Code != llm.ErrOverloaded && e.Code != llm.ErrRateLimited {
 		return err
 	}
 	c := *e

@@ -14,6 +14,9 @@ func requestMutants() []mutant {
 	return []mutant{
 		// Law 1.
 		{name: "shares-a-buffer", fails: []string{"law01/concurrent-use"}, model: sharesABuffer},
+		{name: "lets-one-call-run-at-a-time", fails: []string{"law01/within-a-loop"}, model: func(m *scriptModel) llm.Model {
+			return permits(1)(m)
+		}},
 		{name: "normalises-in-place", fails: []string{"law01/request-unchanged", "law01/shared-request"}, model: normalisesInPlace},
 		{name: "appends-to-the-callers-slice", fails: []string{"law01/request-unchanged"}, model: appendsInPlace},
 		{name: "caches-by-pointer", fails: []string{"law01/request-not-kept"}, model: cachesByPointer},

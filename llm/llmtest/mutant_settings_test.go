@@ -14,8 +14,9 @@ func settingMutants() []mutant {
 		drop  func(r *llm.Request)
 		fails []string // without "law07/"
 	}{
-		"max-tokens":  {func(r *llm.Request) { r.MaxTokens = 0 }, []string{"max-tokens"}},
-		"temperature": {func(r *llm.Request) { r.Temperature = nil }, []string{"temperature", "temperature-zero"}},
+		"max-tokens":                    {func(r *llm.Request) { r.MaxTokens = 0 }, []string{"max-tokens", "large-max-tokens"}},
+		"the-last-digits-of-max-tokens": {func(r *llm.Request) { r.MaxTokens -= r.MaxTokens % 100 }, []string{"max-tokens"}},
+		"temperature":                   {func(r *llm.Request) { r.Temperature = nil }, []string{"temperature", "temperature-zero"}},
 		"a-temperature": {func(r *llm.Request) {
 			if r.Temperature != nil && *r.Temperature > 0 {
 				r.Temperature = nil
@@ -36,10 +37,11 @@ func settingMutants() []mutant {
 		"a-choice-of-no-tool":    {choiceOf(llm.ToolChoiceNone, llm.ToolChoice{}), []string{"no-tool"}},
 		"a-choice-of-one-tool":   {choiceOf(llm.ToolChoiceTool, llm.ToolChoice{}), []string{"named-tool"}},
 		"the-name-of-the-choice": {choiceOf(llm.ToolChoiceTool, llm.ToolChoice{Mode: llm.ToolChoiceAny}), []string{"named-tool"}},
-		"single":                 {func(r *llm.Request) { r.ToolChoice.Single = false }, []string{"single-tool-call"}},
+		"single":                 {func(r *llm.Request) { r.ToolChoice.Single = false }, []string{"single-tool-call", "single-forced-tool-call"}},
 
 		"tools": {func(r *llm.Request) { r.Tools, r.ToolChoice = nil, llm.ToolChoice{} },
-			[]string{"tools", "any-tool", "named-tool", "single-tool-call", "strict-tools", "cache-point-after-tool", "request-arrives"}},
+			[]string{"tools", "any-tool", "named-tool", "single-tool-call", "strict-tools", "cache-point-after-tool", "request-arrives",
+				"names", "single-forced-tool-call", "structured-output-and-tools"}},
 		"strict":            {eachTool(func(t *llm.Tool) { t.Strict = false }), []string{"strict-tools"}},
 		"tool-descriptions": {eachTool(func(t *llm.Tool) { t.Description = "" }), []string{"tools", "request-arrives"}},
 		"tool-schemas":      {eachTool(func(t *llm.Tool) { t.Schema = nil }), []string{"tools", "request-arrives"}},
@@ -47,12 +49,13 @@ func settingMutants() []mutant {
 			t.Schema = []byte(strings.ReplaceAll(string(t.Schema), `,"maximum":14`, ""))
 		}), []string{"tools", "request-arrives"}},
 
-		"the-output-format":      {func(r *llm.Request) { r.Output = nil }, []string{"structured-output"}},
+		"the-output-format":      {func(r *llm.Request) { r.Output = nil }, []string{"structured-output", "structured-output-and-tools"}},
 		"the-output-name":        {ofOutput(func(o *llm.OutputFormat) { o.Name = "answer" }), []string{"structured-output"}},
 		"the-output-description": {ofOutput(func(o *llm.OutputFormat) { o.Description = "" }), []string{"structured-output"}},
-		"the-output-schema":      {ofOutput(func(o *llm.OutputFormat) { o.Schema = []byte(`{"type":"object"}`) }), []string{"structured-output"}},
+		"the-output-schema": {ofOutput(func(o *llm.OutputFormat) { o.Schema = []byte(`{"type":"object"}`) }),
+			[]string{"structured-output", "structured-output-and-tools"}},
 
-		"reasoning":  {func(r *llm.Request) { r.Reasoning = nil }, []string{"reasoning-control"}},
+		"reasoning":  {func(r *llm.Request) { r.Reasoning = nil }, []string{"reasoning-control", "reasoning-budget"}},
 		"the-effort": {func(r *llm.Request) { r.Reasoning = on(r.Reasoning) }, []string{"reasoning-control"}},
 		"metadata":   {func(r *llm.Request) { r.Metadata = nil }, []string{"metadata"}},
 
@@ -62,8 +65,12 @@ func settingMutants() []mutant {
 				r.Messages[i].Content = slices.DeleteFunc(m.Content, isA[*llm.CachePointPart])
 			}
 			eachTool(func(t *llm.Tool) { t.Cache = nil })(r)
-		}, []string{"cache-point-in-system", "cache-point-in-message", "cache-point-after-tool"}},
-		"cache-points-in-system":   {func(r *llm.Request) { r.System = slices.DeleteFunc(r.System, isA[*llm.CachePointPart]) }, []string{"cache-point-in-system"}},
+		}, []string{"cache-point-in-system", "cache-point-in-message", "cache-point-after-tool", "cache-lifetime"}},
+		"cache-points-in-system": {func(r *llm.Request) { r.System = slices.DeleteFunc(r.System, isA[*llm.CachePointPart]) },
+			[]string{"cache-point-in-system", "cache-lifetime"}},
+		"plain-cache-points-in-system": {func(r *llm.Request) {
+			r.System = slices.DeleteFunc(r.System, func(p llm.Part) bool { point, ok := p.(*llm.CachePointPart); return ok && point.TTL == 0 })
+		}, []string{"cache-point-in-system"}},
 		"cache-points-after-tools": {eachTool(func(t *llm.Tool) { t.Cache = nil }), []string{"cache-point-after-tool"}},
 		"cache-points-in-messages": {func(r *llm.Request) {
 			for i, m := range r.Messages {
@@ -91,7 +98,7 @@ func settingMutants() []mutant {
 			}
 			return p
 		}), []string{"image-input", "audio-input", "video-input", "document-input", "document-citations", "tool-result-images",
-			"media-arrives", "answer-goes-back"}},
+			"media-arrives", "answer-goes-back", "document-context", "image-address"}},
 		"the-system-role": {func(r *llm.Request) {
 			for i, m := range r.Messages {
 				if m.Role == llm.RoleSystem {
@@ -158,10 +165,10 @@ func ofParts(change func(p llm.Part) llm.Part) func(r *llm.Request) {
 	}
 }
 
-// on turns reasoning on, and no more.
+// on turns reasoning on, within its budget.
 func on(r *llm.Reasoning) *llm.Reasoning {
 	if r == nil {
 		return nil
 	}
-	return &llm.Reasoning{}
+	return &llm.Reasoning{BudgetTokens: r.BudgetTokens}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/parley-sdk/parley/llm"
@@ -68,6 +69,30 @@ func singlePolicyMutants() []mutant {
 				}
 			})
 		}),
+		ofStream("mw-loses-the-verdict", "middleware/errors-pass", func(ctx context.Context, next llm.Model, req *llm.Request) stream {
+			return failing(next.Stream(ctx, req), func(err error) error {
+				if e, ok := err.(*llm.Error); ok {
+					c := *e
+					c.Retryable = nil
+					return &c
+				}
+				return err
+			})
+		}),
+		ofResponse("mw-turns-warnings-round", "middleware/response-passes", func(r *llm.Response, err error) *llm.Response {
+			if err == nil {
+				slices.Reverse(r.Warnings)
+			}
+			return r
+		}),
+		{name: "mw-reckons-its-deadline-once", law: "middleware", fails: []string{"middleware/deadline"}, middleware: func(next llm.Model) llm.Model {
+			end := time.Now().Add(45 * time.Minute)
+			return with(policy{generate: func(ctx context.Context, next llm.Model, req *llm.Request) (*llm.Response, error) {
+				ctx, cancel := context.WithDeadline(ctx, end)
+				defer cancel()
+				return next.Generate(ctx, req)
+			}})(next)
+		}},
 		ofStream("mw-loses-the-status", "middleware/errors-pass", func(ctx context.Context, next llm.Model, req *llm.Request) stream {
 			return failing(next.Stream(ctx, req), func(err error) error {
 				if e, ok := err.(*llm.Error); ok {

@@ -3,6 +3,7 @@ package llmtest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -67,6 +68,31 @@ func singleMutants() []mutant {
 				}
 				return reparses(func(s string) string { return string(throughFloat64([]byte(s))) })(m).Stream(ctx, req)
 			})},
+		{name: "reads-through-float64-what-it-can-hold", fails: []string{"law07/digits"}, model: reparses(func(s string) string {
+			var v map[string]any
+			if json.Unmarshal([]byte(s), &v) != nil {
+				return s
+			}
+			b, _ := json.Marshal(v)
+			return string(b)
+		})},
+		{name: "lowers-names", fails: []string{"law07/names"}, model: requests(edited(func(r *llm.Request) {
+			eachTool(func(t *llm.Tool) { t.Name = strings.ToLower(t.Name) })(r)
+			r.ToolChoice.Name = strings.ToLower(r.ToolChoice.Name)
+		}))},
+		{name: "lowers-names-of-calls", fails: []string{"law07/names"}, model: events(func(ev llm.Event) []llm.Event {
+			start, ok := ev.(*llm.PartStart)
+			if !ok {
+				return one(ev)
+			}
+			p, ok := start.Part.(*llm.ToolCallPart)
+			if !ok {
+				return one(ev)
+			}
+			c := *p
+			c.Name = strings.ToLower(p.Name)
+			return one(&llm.PartStart{Index: start.Index, Part: &c})
+		})},
 		{name: "reads-blocks-through-float64", fails: []string{"law07/provider-blocks"}, model: events(func(ev llm.Event) []llm.Event {
 			start, ok := ev.(*llm.PartStart)
 			if !ok {
