@@ -167,8 +167,9 @@ func (s *suite) run(t *testing.T, tc testCase) {
 			return
 		}
 		s.within(t, tc.real, func(t *testing.T) {
-			c := &run{T: t, suite: s}
+			c := &run{T: t, suite: s, over: make(chan struct{})}
 			defer func() {
+				close(c.over)
 				skip, r.blind = c.skip, c.blind
 			}()
 			defer c.caught()

@@ -24,8 +24,9 @@ const (
 type run struct {
 	*testing.T
 	suite *suite
-	skip  string // why it turned out that the case cannot run
-	blind bool   // it could not be seen what arrived
+	over  chan struct{} // closed at the end
+	skip  string        // why it turned out that the case cannot run
+	blind bool          // it could not be seen what arrived
 
 	models    int
 	problems  int
@@ -68,7 +69,7 @@ func (c *run) isMiddleware() bool { return c.suite.mw != nil }
 // state for each model keeps none from one case, or one run, to the next.
 func (c *run) script(turns ...Turn) Script {
 	c.models++
-	return Script{Name: fmt.Sprintf("%s#%d", c.Name(), c.models), Turns: turns, log: new(requestLog)}
+	return Script{Name: fmt.Sprintf("%s#%d", c.Name(), c.models), Turns: turns, log: new(requestLog), over: c.over}
 }
 
 // model returns a model that plays these turns.

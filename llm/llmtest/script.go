@@ -20,7 +20,9 @@ type Script struct {
 	Name  string // unique within a run; the model's name in [llm.Info]
 	Turns []Turn
 
-	log *requestLog // set by Run, to see what arrives at the model of this script
+	// Set by Run.
+	log  *requestLog     // to see what arrives at the model of this script
+	over <-chan struct{} // closed when the case has ended: nobody waits for the answer any more
 }
 
 // Turn is one call's answer.
@@ -62,7 +64,7 @@ func (s Script) Model() llm.Model {
 	if name == "" {
 		name = "script"
 	}
-	return &scriptModel{info: llm.Info{Provider: "llmtest", Model: name}, turns: slices.Clone(s.Turns), log: s.log}
+	return &scriptModel{info: llm.Info{Provider: "llmtest", Model: name}, turns: slices.Clone(s.Turns), log: s.log, over: s.over}
 }
 
 type scriptModel struct {
@@ -70,6 +72,7 @@ type scriptModel struct {
 	turns []Turn
 	next  atomic.Int64
 	log   *requestLog
+	over  <-chan struct{}
 }
 
 func (m *scriptModel) Info() llm.Info { return m.info }
@@ -191,7 +194,8 @@ func (t Turn) events() iter.Seq2[llm.Event, error] {
 	}
 }
 
-// sleep waits, unless the context ends first.
+// sleep waits, unless the context ends first, or the case: a server whose client does not
+// heed its context can then be closed, so that the case fails and does not hang.
 func (m *scriptModel) sleep(ctx context.Context, op string, d time.Duration) error {
 	if d <= 0 {
 		return nil
@@ -203,6 +207,8 @@ func (m *scriptModel) sleep(ctx context.Context, op string, d time.Duration) err
 		return nil
 	case <-ctx.Done():
 		return m.alive(ctx, op)
+	case <-m.over:
+		return m.fault(op, "the case has ended, and this call has not")
 	}
 }
 

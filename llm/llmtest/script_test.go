@@ -186,3 +186,19 @@ func TestPause(t *testing.T) {
 		}
 	})
 }
+
+// A call that nobody waits for any more ends with its case, whatever its context.
+func TestScriptEndsWithItsCase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		over := make(chan struct{})
+		turn := says("late")
+		turn.Delay = ages
+		m := Script{Turns: []Turn{turn}, over: over}.Model()
+		time.AfterFunc(moment, func() { close(over) })
+		start := time.Now()
+		_, err := m.Generate(context.WithoutCancel(t.Context()), plain())
+		if llm.CodeOf(err) != llm.ErrInternal || !strings.Contains(err.Error(), "the case has ended") || time.Since(start) != moment {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
