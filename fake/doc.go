@@ -129,8 +129,9 @@
 //   - private keys in PEM blocks, and JSON web tokens,
 //   - AWS access key ids, and API keys of Amazon Bedrock, OpenAI, Anthropic, Stripe,
 //     GitHub, GitLab, Slack, Google, Hugging Face, npm, Groq, xAI and Perplexity,
-//   - what follows Bearer, Authorization: Basic and Signature= in headers,
-//   - user and password, signatures, credentials and tokens in URLs,
+//   - what follows Bearer, Authorization: Basic, Cookie: and Signature= in headers,
+//   - user and password, signatures, credentials and tokens in URLs, and the addresses of
+//     webhooks of Slack, Discord and Teams,
 //   - what follows a name that ends in access_key, account_key, secret_key, api_key,
 //     session_token, security_token, access_token, auth_token, private_token,
 //     refresh_token, client_secret, password or passwd, in JSON, environments and

@@ -12,6 +12,7 @@ func FuzzScrubSecrets(f *testing.F) {
 		"password='a b' Bearer abcdefghijklmnopqrstuvwxyz AKIA" + "IOSFODNN7EXAMPLE",
 		`{"api_key":"12345678","x":"https://a:b@c/?sig=d&token=e"}`,
 		"Authorization: Basic dXNlcjpwYXNz secret_key: -----BEGIN " + "PRIVATE KEY-----\nx",
+		"Cookie: a=0123456789; https://hooks.slack.com/services/0123456789/0123456789abcdef",
 		"client_secret=[scrubbed] sk-" + "0123456789abcdefgh Signature=" + strings.Repeat("0f", 32),
 	} {
 		f.Add(s)

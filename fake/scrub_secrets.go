@@ -34,6 +34,10 @@ var secrets = []secret{
 	{regexp.MustCompile(`(?i)(\bBearer\s+)[\w.~+/=-]{20,}`), []string{"bearer"}},
 	{regexp.MustCompile(`(?i)(\bAuthorization\\?["']?\s*[:=]\s*\\?["']?(?:Basic|Token)\s+)[\w.~+/=-]{8,}`), []string{"authorization"}},
 	{regexp.MustCompile(`(\bSignature=)[0-9a-f]{64}`), []string{"signature="}},
+	{regexp.MustCompile(`(?i)(\bCookie\\*["']?\s*:\s*\\*["']?)[\w!#$%&*+.^|~-]+=[^"'\\\r\n]{8,}`), []string{"cookie"}},
+	// Addresses that let anybody write: Slack, Discord, Microsoft Teams.
+	{regexp.MustCompile(`(?i)(\bhooks\.slack\.com/(?:services|workflows|triggers)/|\bdiscord(?:app)?\.com/api/webhooks/|\bwebhook\.office\.com/webhookb2/)[\w@/-]{20,}`),
+		[]string{"hooks.slack.com", "/api/webhooks/", "webhook.office.com"}},
 	// User and password, and signatures and tokens, in a URL.
 	{regexp.MustCompile(`(\b[A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#@:\[\]]*:[^\s/?#@\[\]]+(@)`), []string{"://"}},
 	{regexp.MustCompile(`(?i)([?&](?:amp;)?(?:X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)|AWSAccessKeyId|Signature|sig|` +

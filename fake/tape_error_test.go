@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,5 +37,17 @@ func TestTapeErrorKeepsEveryField(t *testing.T) {
 	out.Err, in.Err = nil, nil
 	if !reflect.DeepEqual(in, out) {
 		t.Errorf("got  %+v\nwant %+v", *out, *in)
+	}
+}
+
+// A secret in what an error says is scrubbed, however deep it stands.
+func TestTapeErrorScrubsCauses(t *testing.T) {
+	key := "AKIA" + "IOSFODNN7EXAMPLE"
+	e := newTapeError(&llm.Error{Code: llm.ErrUnavailable, Message: "with " + key, Err: errors.Join(errors.New("x"),
+		&llm.Error{Code: llm.ErrPermissionDenied, Message: "of " + key, Err: &llm.Error{Code: llm.ErrUnauthenticated, Message: "for " + key}})})
+	e.scrub(scrubber{})
+	b, err := json.Marshal(e)
+	if err != nil || strings.Contains(string(b), key) || strings.Count(string(b), scrubbed) != 3 {
+		t.Errorf("%s, %v", b, err)
 	}
 }
