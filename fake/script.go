@@ -54,7 +54,7 @@ type miss struct {
 
 func (s *script) answer(_ context.Context, c *call) (take, error) {
 	if s.fault != nil {
-		e := c.broken("the script cannot be played")
+		e := s.unanswer(c, "the script cannot be played")
 		e.Err = s.fault
 		return take{}, e
 	}
@@ -113,12 +113,17 @@ func (s *script) unmatched(c *call) error {
 	case left > 0:
 		why = fmt.Sprintf("none of the turns that are left matches (%d of %d)", left, len(s.turns))
 	}
+	return s.unanswer(c, why+"; the request: "+shape(c.req, 160))
+}
+
+// unanswer notes that a call has no answer, and why, and returns its error.
+func (s *script) unanswer(c *call, why string) *llm.Error {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if len(s.unanswered) < reportUnanswered {
 		s.unanswered = append(s.unanswered, c.id+": "+why)
 	}
-	s.mu.Unlock()
-	return c.broken("%s; the request: %s", why, shape(c.req, 160))
+	return c.broken("%s", why)
 }
 
 func (s *script) left() (unused, unanswered []string) {

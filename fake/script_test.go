@@ -160,6 +160,43 @@ The request:
 	}
 }
 
+// The code under test may swallow the error of a call that found no turn.
+func TestAssertExhaustedTellsOfCallsWithoutAnAnswer(t *testing.T) {
+	m := fake.New(fake.Text("a").On(fake.UserSays("one")))
+	_, _ = m.Generate(t.Context(), ask("two"))
+	generate(t, m, ask("one"))
+	_, _ = drain(t.Context(), m, ask("three"))
+	var tb recorderTB
+	m.AssertExhausted(&tb)
+	want := `fake: 2 without an answer:
+  fake-1: none of the turns that are left matches (1 of 1); the request: user(text 3)
+  fake-3: the script has been played to its end; the request: user(text 5)
+The last of 3 requests:
+`
+	if len(tb.errors) != 1 || !strings.HasPrefix(tb.errors[0], want) {
+		t.Errorf("got %q", tb.errors)
+	}
+
+	// A turn that cannot be played is not left when it is played for ever.
+	m = fake.New(fake.Fail(nil).Always())
+	_, _ = m.Generate(t.Context(), ask("hi"))
+	tb = recorderTB{}
+	m.AssertExhausted(&tb)
+	if len(tb.errors) != 1 || !strings.Contains(tb.errors[0], "fake-1: the script cannot be played") {
+		t.Errorf("got %q", tb.errors)
+	}
+
+	m = fake.New().Forget()
+	for range 1000 {
+		_, _ = m.Generate(t.Context(), ask("hi"))
+	}
+	tb = recorderTB{}
+	m.AssertExhausted(&tb)
+	if len(tb.errors) != 1 || !strings.HasPrefix(tb.errors[0], "fake: 20 or more without an answer:\n") || len(tb.errors[0]) > 4000 {
+		t.Errorf("got %q", tb.errors)
+	}
+}
+
 func TestAssertExhaustedBounds(t *testing.T) {
 	m := fake.New(fake.Text("left").When(func(*llm.Request) bool { return false }), fake.Fail(nil))
 	var tb recorderTB

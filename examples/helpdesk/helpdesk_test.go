@@ -153,7 +153,7 @@ func Example_mismatch() {
 	//       - has result of look_up_order
 	//       + has results of none
 	// 1 without an answer:
-	//   fake-1: none of the turns that are left matches (2 of 2)
+	//   fake-1: none of the turns that are left matches (2 of 2); the request: system(text 85) user(text 18); tools look_up_order
 	// The request:
 	//   fake-1 tool:look_up_order
 	//     system[0]: text "Answer the customer's mail in two sentences. Look up orders before you s…"
