@@ -5,7 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
 	"iter"
 	"net/http"
 	"strings"
@@ -54,15 +54,20 @@ func (m *Model) Stream(ctx context.Context, req *llm.Request) iter.Seq2[llm.Even
 // no goroutine can outlive it (laws 2 and 5).
 func (m *Model) events(ctx context.Context, req *llm.Request, op string) iter.Seq2[llm.Event, error] {
 	return func(yield func(llm.Event, error) bool) {
-		c := &call{Model: m, ctx: ctx, yield: yield, parts: map[string]int{}, failure: llm.Error{Op: op, Provider: Provider, Model: m.model},
-			finish: llm.Finish{Provider: Provider, Model: m.model, Usage: llm.Usage{Estimated: true}}}
-		if err := c.run(ctx, req); cmp.Or(c.over, err) != nil && !c.left {
-			err = cmp.Or(ctx.Err(), err) // a context that has ended breaks everything else (law 5)
-			c.failure.Code, c.failure.Err = llm.CodeOf(err), err
-			if c.failure.Code == llm.ErrUnknown { // of reading or decoding; its text is not shown, for it may quote the answer (law 8)
-				c.failure.Code, c.failure.Message = llm.ErrIncomplete, cmp.Or(c.failure.Message, "no whole chat completion: is the base URL right?")
-			}
-			yield(nil, &c.failure) // the one error, last (law 4)
+		c := &call{
+			Model:   m,
+			ctx:     ctx,
+			yield:   yield,
+			parts:   map[string]int{},
+			finish:  llm.Finish{Provider: Provider, Model: m.model, Usage: llm.Usage{Estimated: true}},
+			failure: llm.Error{Op: op, Provider: Provider, Model: m.model},
+		}
+		err := c.run(req)
+		if c.stopped != nil {
+			err = c.stopped
+		}
+		if err != nil && err != errLeft {
+			yield(nil, c.failed(err)) // the one error, last (law 4)
 		}
 	}
 }
@@ -72,56 +77,115 @@ type call struct {
 	*Model
 	ctx     context.Context
 	yield   func(llm.Event, error) bool
-	left    bool           // the loop was left: to yield again would crash it
-	over    error          // of the context, once it kept an event from the loop
+	stopped error          // why no more events are yielded
 	parts   map[string]int // of the answer: what they are on the wire, and their indices
 	finish  llm.Finish     // the last event, filled on the way
 	failure llm.Error      // the error, filled on the way
+	refusal error          // what of the request the wire has no place for
 }
 
-// emit yields an event. Who cancels wants nothing of what lies ready (law 5).
+// errLeft stops a call whose loop was left: to yield again would crash it.
+var errLeft = errors.New("the loop was left")
+
+// emit yields an event, unless the call was stopped. Who cancels wants nothing of what
+// lies ready (law 5).
 func (c *call) emit(ev llm.Event) {
-	if c.over = cmp.Or(c.over, c.ctx.Err()); c.over == nil {
-		c.left = c.left || !c.yield(ev, nil)
+	if c.stopped == nil {
+		c.stopped = c.ctx.Err()
+	}
+	if c.stopped == nil && !c.yield(ev, nil) {
+		c.stopped = errLeft
 	}
 }
 
-func (c *call) run(ctx context.Context, req *llm.Request) error {
-	// What nobody could make sense of is not sent, nor what a test would pay for.
-	if err := cmp.Or(req.Validate(), llm.MaySend(c.Info())); err != nil {
+// failed is the error of the call. That of reading or decoding is not shown, for it may
+// quote the answer (law 8).
+func (c *call) failed(err error) error {
+	if c.ctx.Err() != nil {
+		err = c.ctx.Err() // a context that has ended breaks everything else (law 5)
+	}
+	e := &c.failure
+	e.Code, e.Err = llm.CodeOf(err), err
+	if e.Code == llm.ErrUnknown {
+		e.Code, e.Message = llm.ErrIncomplete, cmp.Or(e.Message, "no whole chat completion: is the base URL right?")
+	}
+	return e
+}
+
+func (c *call) run(req *llm.Request) error {
+	if err := req.Validate(); err != nil { // nobody could make sense of it
 		return err
 	}
-	hr, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(c.encode(req)))
-	if c.failure.Err != nil || err != nil || hr.URL.Host == "" {
-		return cmp.Or(c.failure.Err, error(&llm.Error{Code: llm.ErrInvalidRequest, Message: "the base URL is not one: use the form https://host/v1"}))
+	if err := llm.MaySend(c.Info()); err != nil { // a test would pay for it
+		return err
 	}
-	hr.Header.Set("Content-Type", "application/json")
-	hr.Header.Set("Accept-Encoding", "identity") // gzip would hold events back
-	if c.apiKey != "" {
-		hr.Header.Set("Authorization", "Bearer "+c.apiKey)
-	}
-	resp, err := c.client.Do(hr)
+	sent, err := c.encode(req)
 	if err != nil {
-		return &llm.Error{Code: llm.ErrUnavailable, Message: "no answer from the endpoint", Err: err}
+		return err
+	}
+	resp, err := c.send(sent)
+	if err != nil {
+		return err
 	}
 	defer resp.Body.Close() // drains nothing: what was not read takes its connection along (law 5)
-	wait, _ := time.ParseDuration(resp.Header.Get("Retry-After") + "s")
-	c.failure.Status, c.failure.RequestID, c.failure.RetryAfter = resp.StatusCode, resp.Header.Get("X-Request-Id"), max(0, wait)
+	c.failure.Status, c.failure.RequestID, c.failure.RetryAfter = resp.StatusCode, resp.Header.Get("X-Request-Id"), retryAfter(resp.Header)
+
 	body := bufio.NewReader(http.MaxBytesReader(nil, resp.Body, 16<<20)) // one without end must not fill the memory
-	if c.failure.Op == "generate" || resp.StatusCode != http.StatusOK {
-		return c.end(c.chunk(json.NewDecoder(body)))
+	if c.failure.Op == "stream" && resp.StatusCode == http.StatusOK {
+		return c.chunks(body)
 	}
-	// Server-sent events: lines "data: {…}", and last "data: [DONE]". What has come before
-	// a cut is yielded and so kept (law 9).
-	for err == nil && !c.left { // a loop that was left reads no more (law 5)
+	if err := c.chunk(body); err != nil {
+		return err
+	}
+	return c.end()
+}
+
+// send posts the request.
+func (c *call) send(body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(c.ctx, http.MethodPost, c.url, bytes.NewReader(body))
+	if err != nil || req.URL.Host == "" {
+		return nil, &llm.Error{Code: llm.ErrInvalidRequest, Message: "the base URL is not one: use the form https://host/v1"}
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept-Encoding", "identity") // gzip would hold events back
+	if c.apiKey != "" {
+		req.Header.Set("Authorization", "Bearer "+c.apiKey)
+	}
+	resp, err := c.client.Do(req)
+	if err != nil {
+		return nil, &llm.Error{Code: llm.ErrUnavailable, Message: "no answer from the endpoint", Err: err}
+	}
+	return resp, nil
+}
+
+// retryAfter is how long the endpoint wants to be left alone: seconds, or a date.
+func retryAfter(h http.Header) time.Duration {
+	v := h.Get("Retry-After")
+	wait, err := time.ParseDuration(v + "s")
+	if at, isDate := http.ParseTime(v); err != nil && isDate == nil {
+		wait = time.Until(at)
+	}
+	return max(0, wait)
+}
+
+// chunks reads server-sent events: lines "data: {…}", and last "data: [DONE]". What has
+// come before a cut is yielded and so kept (law 9). A call that was stopped reads no
+// more (law 5).
+func (c *call) chunks(body *bufio.Reader) error {
+	for c.stopped == nil {
 		line, cut := body.ReadBytes('\n')
-		data, ok := bytes.CutPrefix(line, []byte("data:"))
-		switch cut = cmp.Or(ctx.Err(), cut); {
-		case cut != nil || string(bytes.TrimSpace(data)) == "[DONE]":
-			return c.end(cut)
-		case ok: // and not a blank line, or a comment that keeps the connection alive
-			err = c.chunk(json.NewDecoder(bytes.NewReader(data)))
+		data, ok := bytes.CutPrefix(line, []byte("data:")) // else a blank line, or a comment that keeps the connection alive
+		if ok && string(bytes.TrimSpace(data)) == "[DONE]" {
+			return c.end()
+		}
+		if cut != nil {
+			return cut
+		}
+		if ok {
+			if err := c.chunk(bytes.NewReader(data)); err != nil {
+				return err
+			}
 		}
 	}
-	return err
+	return nil
 }

@@ -3,7 +3,9 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -12,9 +14,10 @@ import (
 )
 
 // chunk yields what a chunk of an answer says, or a whole answer.
-func (c *call) chunk(d *json.Decoder) (err error) {
+func (c *call) chunk(r io.Reader) error {
 	var a answer
-	if err = d.Decode(&a); a.Error != nil || c.failure.Status != http.StatusOK { // either may come without the other
+	err := json.NewDecoder(r).Decode(&a)
+	if a.Error != nil || c.failure.Status != http.StatusOK { // either may come without the other
 		return c.refused(a.Error)
 	}
 	c.finish.Model = cmp.Or(a.Model, c.finish.Model) // who really served
@@ -77,10 +80,10 @@ func (c *call) part(name string, p llm.Part) int {
 }
 
 // end yields the end of a whole answer, and of its parts: the wire does not say where
-// those end. All else is a cut (law 4).
-func (c *call) end(err error) error {
-	if err != nil || c.finish.RawStopReason == "" {
-		return cmp.Or(err, fmt.Errorf("no finish_reason"))
+// those end. An answer without a reason to stop was cut (law 4).
+func (c *call) end() error {
+	if c.finish.RawStopReason == "" {
+		return errors.New("no finish_reason")
 	}
 	switch c.finish.RawStopReason {
 	case "stop", "tool_calls": // the content says which, and whether it is a refusal

@@ -24,7 +24,7 @@ func present(o object) object {
 }
 
 // encode writes the request in the words of the wire, and changes nothing in it (law 1).
-func (c *call) encode(req *llm.Request) []byte {
+func (c *call) encode(req *llm.Request) ([]byte, error) {
 	messages := c.messages("system", object{"role": "system"}, req.System)
 	for i, m := range req.Messages {
 		messages = append(messages, c.messages(fmt.Sprintf("messages[%d].content", i), object{"role": m.Role}, m.Content)...)
@@ -37,8 +37,11 @@ func (c *call) encode(req *llm.Request) []byte {
 			"name": t.Name, "description": t.Description, "parameters": t.Schema, "strict": t.Strict})})
 	}
 	options, ok, err := llm.OptionsFor[*Options](req)
-	if !ok { // or another type's, which must not be ignored
-		c.failure.Err, options = cmp.Or(c.failure.Err, err), &Options{}
+	if err != nil { // they are of another type, and must not be ignored
+		return nil, err
+	}
+	if !ok {
+		options = &Options{}
 	}
 	c.lacks(req.TopK != nil, llm.WarningDropped, "top_k", "chat completions have no such setting")
 	c.lacks(len(req.Metadata) > 0, llm.WarningDropped, "metadata", "the endpoint takes it with what it stores only")
@@ -72,7 +75,7 @@ func (c *call) encode(req *llm.Request) []byte {
 		wire["stream"], wire["stream_options"] = true, object{"include_usage": true}
 	}
 	body, _ := json.Marshal(wire) // of maps, strings and JSON that Validate has seen
-	return body
+	return body, c.refusal
 }
 
 // Options are what only this provider understands. A request has them by
@@ -97,10 +100,12 @@ const meaning llm.WarningCode = ""
 // of a request is refused, what only tunes it is left out with a warning (law 7). Both
 // name the place, and never what stands there (law 8).
 func (c *call) lacks(is bool, kind llm.WarningCode, path, why string) {
-	if is && kind == meaning {
-		c.failure.Err = cmp.Or(c.failure.Err, error(&llm.Error{Code: llm.ErrUnsupported, Message: path + ": " + why}))
-	} else if is {
+	switch {
+	case !is:
+	case kind != meaning:
 		c.finish.Warnings = append(c.finish.Warnings, llm.Warning{Code: kind, Field: path, Message: why})
+	case c.refusal == nil:
+		c.refusal = &llm.Error{Code: llm.ErrUnsupported, Message: path + ": " + why}
 	}
 }
 
@@ -148,7 +153,8 @@ func (c *call) messages(path string, m object, parts []llm.Part) (all []object) 
 			all = append(all, c.messages(path+".content", object{"role": "tool", "tool_call_id": p.CallID, "content": new("")}, p.Content)...)
 		case *llm.ReasoningPart: // servers that show it want it back while tools run, and some refuse it later
 			back := p.Opaque != nil && p.Opaque.Provider == Provider && calling(parts)
-			if c.lacks(!back, llm.WarningDropped, path, "goes back beside tool calls only, to the provider that it came from"); back {
+			c.lacks(!back, llm.WarningDropped, path, "goes back beside tool calls only, to the provider that it came from")
+			if back {
 				m["reasoning_content"] = fmt.Sprint(cmp.Or(m["reasoning_content"], any("")), p.Text)
 			}
 		case *llm.CachePointPart:

@@ -21,11 +21,11 @@ const png = "\x89PNG\r\n\x1a\n"
 // encoded returns the body for a request, what is warned of, and why it is refused.
 func encoded(req *llm.Request, op string) (body []byte, warned []string, err error) {
 	c := &call{Model: New("", "", "m", nil), failure: llm.Error{Op: op}}
-	body = c.encode(req)
+	body, err = c.encode(req)
 	for _, w := range c.finish.Warnings {
 		warned = append(warned, string(w.Code)+" "+w.Field)
 	}
-	return body, warned, c.failure.Err
+	return body, warned, err
 }
 
 func everything() *llm.Request {

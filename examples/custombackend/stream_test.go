@@ -75,7 +75,7 @@ func TestCuts(t *testing.T) {
 		from, done int // the first cut, and how many bytes are the whole answer
 		kept       string
 	}{
-		{"stream", stream, len(events(spoken[:3]...)), strings.LastIndex(stream, "[DONE]\n") + len("[DONE]\n"), "Hello, wörld"},
+		{"stream", stream, len(events(spoken[:3]...)), strings.LastIndex(stream, "[DONE]") + len("[DONE]"), "Hello, wörld"},
 		{"generate", whole + "\n", 0, len(whole), ""},
 	} {
 		var bytes, way atomic.Int64
