@@ -72,7 +72,11 @@ func (m *Model) CountTokens(ctx context.Context, req *llm.Request) (int, error) 
 func (m *Model) events(ctx context.Context, req *llm.Request, op string) iter.Seq2[llm.Event, error] {
 	return func(yield func(llm.Event, error) bool) {
 		c := m.newCall(ctx, op, yield)
-		if err := cmp.Or(c.run(req), c.over); err != nil && !c.left {
+		err := c.run(req)
+		if c.stopped != nil {
+			err = c.stopped
+		}
+		if err != nil && err != errLeft {
 			yield(nil, c.fail(err)) // the one error, last (law 4)
 		}
 	}
@@ -88,20 +92,27 @@ type call struct {
 	*Model
 	ctx     context.Context
 	yield   func(llm.Event, error) bool
-	left    bool           // the loop was left: to yield again would crash it
-	over    error          // of the context, once it kept an event from the loop
+	stopped error          // why no more events are yielded
 	blocks  map[int]*block // those that are open, by their index on the wire
 	parts   int            // how many have begun
 	usage   usage          // as far as it was reported
 	counted bool           // and whether that is all of it
 	finish  llm.Finish     // the last event, filled on the way
 	failure llm.Error      // the error, filled on the way
+	refusal error          // what of the request the wire has no place for
 }
 
-// emit yields an event. Who cancels wants nothing of what lies ready (law 5).
+// errLeft stops a call whose loop was left: to yield again would crash it.
+var errLeft = errors.New("the loop was left")
+
+// emit yields an event, unless the call was stopped. Who cancels wants nothing of what
+// lies ready (law 5).
 func (c *call) emit(ev llm.Event) {
-	if c.over = cmp.Or(c.over, c.ctx.Err()); c.over == nil {
-		c.left = c.left || !c.yield(ev, nil)
+	if c.stopped == nil {
+		c.stopped = c.ctx.Err()
+	}
+	if c.stopped == nil && !c.yield(ev, nil) {
+		c.stopped = errLeft
 	}
 }
 
@@ -114,11 +125,11 @@ func (c *call) run(req *llm.Request) error {
 	defer resp.Body.Close() // drains nothing: what was not read takes its connection along (law 5)
 	// One without end must not fill the memory.
 	for data, err := range frames(http.MaxBytesReader(nil, resp.Body, 64<<20)) {
-		if err = cmp.Or(c.ctx.Err(), err); err != nil {
+		if err != nil {
 			return err // no end was said: a cut (law 4)
 		}
 		done, err := c.event(data)
-		if done || err != nil || c.left { // a loop that was left reads no more (law 5)
+		if done || err != nil || c.stopped != nil { // a call that was stopped reads no more (law 5)
 			return err
 		}
 	}
@@ -128,14 +139,19 @@ func (c *call) run(req *llm.Request) error {
 // send sends a request, without the members that the path does not take. The answer is
 // one that may be read; all others are errors.
 func (c *call) send(req *llm.Request, path string, without ...string) (*http.Response, error) {
-	// What nobody could make sense of is not sent, nor what a test would pay for.
-	if err := cmp.Or(req.Validate(), llm.MaySend(c.Info())); err != nil {
+	if err := req.Validate(); err != nil { // nobody could make sense of it
+		return nil, err
+	}
+	if err := llm.MaySend(c.Info()); err != nil { // a test would pay for it
 		return nil, err
 	}
 	options, _, err := llm.OptionsFor[*Options](req)
-	wire := c.encode(req, cmp.Or(options, &Options{}))
-	if err := cmp.Or(err, c.failure.Err); err != nil {
+	if err != nil { // they are of another type, and must not be ignored
 		return nil, err
+	}
+	wire := c.encode(req, cmp.Or(options, &Options{}))
+	if c.refusal != nil {
+		return nil, c.refusal
 	}
 	body, err := json.Marshal(wire.without(without...))
 	if err != nil {
@@ -167,11 +183,20 @@ func (c *call) send(req *llm.Request, path string, without ...string) (*http.Res
 
 // note keeps what the header says of the call, for an answer or an error.
 func (c *call) note(resp *http.Response) {
-	wait, _ := time.ParseDuration(resp.Header.Get("Retry-After") + "s")
-	c.failure.Status, c.failure.RetryAfter = resp.StatusCode, max(0, wait)
+	c.failure.Status, c.failure.RetryAfter = resp.StatusCode, retryAfter(resp.Header)
 	c.failure.RequestID = resp.Header.Get("Request-Id")
 	c.finish.RequestID = c.failure.RequestID
 	if s := resp.Header.Get("X-Should-Retry"); s != "" { // the endpoint knows better than its error says
 		c.failure.Retryable = new(s == "true")
 	}
+}
+
+// retryAfter is how long the endpoint wants to be left alone: seconds, or a date.
+func retryAfter(h http.Header) time.Duration {
+	v := h.Get("Retry-After")
+	wait, err := time.ParseDuration(v + "s")
+	if at, isDate := http.ParseTime(v); err != nil && isDate == nil {
+		wait = time.Until(at)
+	}
+	return max(0, wait)
 }

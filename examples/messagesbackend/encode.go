@@ -70,10 +70,12 @@ const meaning llm.WarningCode = ""
 // refused, what only tunes it is left out with a warning (law 7). Both name the place, and
 // never what stands there (law 8).
 func (c *call) lacks(is bool, kind llm.WarningCode, path, why string) {
-	if is && kind == meaning {
-		c.failure.Err = cmp.Or(c.failure.Err, error(&llm.Error{Code: llm.ErrUnsupported, Message: path + ": " + why}))
-	} else if is {
+	switch {
+	case !is:
+	case kind != meaning:
 		c.finish.Warnings = append(c.finish.Warnings, llm.Warning{Code: kind, Field: path, Message: why})
+	case c.refusal == nil:
+		c.refusal = &llm.Error{Code: llm.ErrUnsupported, Message: path + ": " + why}
 	}
 }
 

@@ -40,7 +40,7 @@ func encoded(req *llm.Request) (body string, warned []string, err error) {
 	for _, w := range c.finish.Warnings {
 		warned = append(warned, string(w.Code)+" "+w.Field)
 	}
-	return string(b), warned, c.failure.Err
+	return string(b), warned, c.refusal
 }
 
 func ours(data string) *llm.Opaque {

@@ -54,7 +54,9 @@ func (c *call) refuse(e wireError) error {
 
 // fail is the error of the call.
 func (c *call) fail(err error) *llm.Error {
-	err = cmp.Or(c.ctx.Err(), err) // a context that has ended breaks everything else (law 5)
+	if c.ctx.Err() != nil {
+		err = c.ctx.Err() // a context that has ended breaks everything else (law 5)
+	}
 	c.failure.Code, c.failure.Err = llm.CodeOf(err), err
 	if c.failure.Code == llm.ErrUnknown { // of reading or decoding; its text is not shown, for it may quote the answer (law 8)
 		c.failure.Code = llm.ErrIncomplete
