@@ -9,7 +9,7 @@ import (
 )
 
 // Pending returns the calls that wait for a result after a [Defer], in their order; nil if there
-// are none. They are stored, so that another process can open the conversation and resume it.
+// are none, or they have their results and the turn lacks its answer only. They are stored, so that another process can open the conversation and resume it.
 func (c *Conversation) Pending() []*llm.ToolCallPart {
 	var calls []*llm.ToolCallPart
 	for _, call := range c.committed().pending.calls() {
@@ -71,7 +71,7 @@ func (c *Conversation) resume(given []*llm.ToolResultPart) func(context.Context,
 		calls := p.all()
 		if p.begun && len(results) < len(calls) && !c.opts.RunAgain {
 			return nil, &llm.Error{Code: llm.ErrInternal, Op: "conversation", Retryable: new(false), Err: ErrConflict,
-				Message: "another Resume has begun to run the calls that wait. If it is dead, give results for them, or Abandon the turn, or set Options.RunAgain"}
+				Message: "a Resume has begun to run the calls that wait, and it is not known which took effect. If it is over, give their results, Abandon the turn, or set Options.RunAgain"}
 		}
 		t.messages, t.usage, t.steps = slices.Clip(p.messages), p.usage, p.steps
 		if err := t.maxed(); err != nil {
