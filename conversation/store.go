@@ -14,8 +14,9 @@ import (
 var ErrConflict = errors.New("the conversation was changed by another writer")
 
 // Store keeps the records of conversations. They are opaque: a JSON object in one line each, one
-// for each turn, that are only ever added to. Implementations are safe for concurrent use, and copy what they
-// keep.
+// for a turn and some more where it waits, that are only ever added to. Implementations are safe
+// for concurrent use, and copy what they keep. A call whose context is over does nothing, and
+// returns an error that is the context's. Package storetest tries all that.
 type Store interface {
 	// Load returns all records of a conversation, oldest first; nil where there is none.
 	Load(ctx context.Context, id string) ([][]byte, error)
