@@ -129,7 +129,7 @@
 //   - private keys in PEM blocks, and JSON web tokens,
 //   - AWS access key ids, and API keys of Amazon Bedrock, OpenAI, Anthropic, Stripe,
 //     GitHub, GitLab, Slack, Google, Hugging Face, npm, Groq, xAI and Perplexity,
-//   - what follows Bearer, Authorization: Basic, Cookie: and Signature= in headers,
+//   - what follows Bearer, Authorization: Basic, Signature=, Cookie and Set-Cookie in headers,
 //   - user and password, signatures, credentials and tokens in URLs, and the addresses of
 //     webhooks of Slack, Discord and Teams,
 //   - what follows a name that ends in access_key, account_key, secret_key, api_key,

@@ -118,6 +118,8 @@ func (w *walker) string(text []byte, at *place) (is string, differs bool) {
 	switch {
 	case !w.keepSecrets && was != "" && secretKey.MatchString(at.key):
 		is = scrubbed
+	case !w.keepSecrets && strings.Contains(was, "=") && cookieKey.MatchString(at.key):
+		is = scrubbed
 	case at.format && slices.Contains(identifiers, at.key):
 		is = w.secrets(was)
 	default:

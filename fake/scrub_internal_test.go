@@ -12,7 +12,8 @@ func FuzzScrubSecrets(f *testing.F) {
 		"password='a b' Bearer abcdefghijklmnopqrstuvwxyz AKIA" + "IOSFODNN7EXAMPLE",
 		`{"api_key":"12345678","x":"https://a:b@c/?sig=d&token=e"}`,
 		"Authorization: Basic dXNlcjpwYXNz secret_key: -----BEGIN " + "PRIVATE KEY-----\nx",
-		"Cookie: a=0123456789; https://hooks.slack.com/services/0123456789/0123456789abcdef",
+		"Cookie: a=b; sid=31d4d96e407aad42; c=d\nSet-Cookie: sid=[scrubbed]; cookie: [scrubbed]; x=12345678",
+		"redis://:p@ss@h https://hooks.slack.com/services/" + strings.Repeat("a/", 20) + " discord.com/api/webhooks/1/" + strings.Repeat("a", 20),
 		"client_secret=[scrubbed] sk-" + "0123456789abcdefgh Signature=" + strings.Repeat("0f", 32),
 	} {
 		f.Add(s)

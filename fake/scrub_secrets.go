@@ -34,14 +34,15 @@ var secrets = []secret{
 	{regexp.MustCompile(`(?i)(\bBearer\s+)[\w.~+/=-]{20,}`), []string{"bearer"}},
 	{regexp.MustCompile(`(?i)(\bAuthorization\\?["']?\s*[:=]\s*\\?["']?(?:Basic|Token)\s+)[\w.~+/=-]{8,}`), []string{"authorization"}},
 	{regexp.MustCompile(`(\bSignature=)[0-9a-f]{64}`), []string{"signature="}},
-	{regexp.MustCompile(`(?i)(\bCookie\\*["']?\s*:\s*\\*["']?)[\w!#$%&*+.^|~-]+=[^"'\\\r\n]{8,}`), []string{"cookie"}},
-	// Addresses that let anybody write: Slack, Discord, Microsoft Teams.
-	{regexp.MustCompile(`(?i)(\bhooks\.slack\.com/(?:services|workflows|triggers)/|\bdiscord(?:app)?\.com/api/webhooks/|\bwebhook\.office\.com/webhookb2/)[\w@/-]{20,}`),
-		[]string{"hooks.slack.com", "/api/webhooks/", "webhook.office.com"}},
-	// User and password, and signatures and tokens, in a URL.
-	{regexp.MustCompile(`(\b[A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#@:\[\]]*:[^\s/?#@\[\]]+(@)`), []string{"://"}},
+	{regexp.MustCompile(`(?i)(\bCookie\\*["']?\s*:\s*\[?\s*\\*["']?)(?:` + cookie + `;\s*)*[\w.-]+=\\*"?[\w%+/=.:~|!*-]{8,}[^\s;"'\\]*(?:;\s*` + cookie + `)*`), []string{"cookie"}},
+	// User and password, and signatures and tokens, in a URL, but not where a template
+	// leaves them open. A password may hold an @ that should have been escaped.
+	{regexp.MustCompile(`(\b[A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#@:\[\]]*:\$?[^\s/?#@\[\]"<>\\\x60${][^\s/?#\[\]"<>\\\x60]{2,}(@)`), []string{"://"}},
 	{regexp.MustCompile(`(?i)([?&](?:amp;)?(?:X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)|AWSAccessKeyId|Signature|sig|` +
 		`(?:access_|auth_|refresh_)?token|api_?key)=)[^\s&#"'<>\[\]\\]+`), []string{"sig", "credential=", "token=", "key=", "keyid="}},
+	// Webhooks, whose address is all that it takes to call them.
+	{regexp.MustCompile(`(?i)(\bhooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/|\bdiscord(?:app)?\.com/api/(?:v\d+/)?webhooks/\d+/|` +
+		`\bwebhook\.office\.com/webhookb2/)[\w@/-]{20,}`), []string{"hooks.slack", "/webhooks/", "webhook.office.com"}},
 	// What follows the name of a secret, as in "name": "…", NAME=… and name: ….
 	// A quotation ends with the mark that it began with, and in text that is quoted
 	// itself, where the marks are escaped, with any.
@@ -51,6 +52,9 @@ var secrets = []secret{
 	{regexp.MustCompile(`(?i)(` + secretName + `\\*["']?\s*[:=]\s*)[^\s"'\[\]{}(),;&\\]{8,}`), named},
 }
 
+// cookie is one of those that a header lists.
+const cookie = `[\w.-]+=[^\s;"'\\]*`
+
 var named = []string{"key", "token", "secret", "passw"}
 
 // secretName ends the name of a secret, as configurations, environments and JSON write it.
@@ -58,6 +62,9 @@ const secretName = `(?:secret[_-]?access[_-]?key|secret[_-]?key|session[_-]?toke
 	`(?:access|account)[_-]?key|(?:access|auth|private|refresh)[_-]?token|client[_-]?secret|password|passwd)`
 
 var secretKey = regexp.MustCompile(`(?i)` + secretName + `$`)
+
+// cookieKey is the name of a header whose value, alone, is cookies.
+var cookieKey = regexp.MustCompile(`(?i)^(?:set-)?cookie$`)
 
 // scrubSecrets replaces what looks like a secret in a text.
 func scrubSecrets(text string) string {

@@ -18,6 +18,7 @@ var (
 	apiKey    = "sk-" + "ant-api03-abcdefghijklmnop"
 	pemKey    = "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIEow\nIBAAKCAQ\n-----END RSA " + "PRIVATE KEY-----"
 	webToken  = "eyJ" + "hbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
+	webhook   = "T0" + "1ABCDEF23/B0" + "4GHIJKL56/" + "abcdefghijklmnopqrstuvwx"
 	longKey   = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 )
 
@@ -54,15 +55,19 @@ func TestSecretsAreScrubbed(t *testing.T) {
 		{"gs" + "k_" + strings.Repeat("a1", 26), "[scrubbed]"},
 		{"xa" + "i-" + strings.Repeat("a1", 40), "[scrubbed]"},
 		{strings.ReplaceAll(strings.ReplaceAll(pemKey, "RSA", "PGP"), "KEY--", "KEY BLOCK--"), "[scrubbed]"},
-		{"Cookie: session=0123456789abcdef; theme=dark\nHost: x", "Cookie: [scrubbed]\nHost: x"},
-		{"Set-Cookie: id=0123456789abcdef; HttpOnly", "Set-Cookie: [scrubbed]"},
-		{`{"Set-Cookie": "id=0123456789abcdef; HttpOnly", "n": 1}`, `{"Set-Cookie": "[scrubbed]", "n": 1}`},
-		{`{\"cookie\": \"id=0123456789abcdef\"}`, `{\"cookie\": \"[scrubbed]\"}`},
 		{"the cookie: a biscuit. if cookie == nil { c.Cookie = value }; func Cookie(name string) *http.Cookie", ""},
-		{"https://hooks.slack.com/services/T0123" + "4567/B01234567/abcdefghijklmnop", "https://hooks.slack.com/services/[scrubbed]"},
-		{"https://discord.com/api/webhooks/123456789/" + strings.Repeat("aB1_", 9), "https://discord.com/api/webhooks/[scrubbed]"},
-		{"see https://hooks.slack.com/services/ and https://discord.com/api/webhooks/{id}/{token}", ""},
+		{"https://x.webhook.office.com/webhookb2/" + strings.Repeat("aB1-", 9) + "@" + strings.Repeat("f0", 8), "https://x.webhook.office.com/webhookb2/[scrubbed]"},
 		{"postgres://bob:hunter2@db/x", "postgres://[scrubbed]@db/x"},
+		{"postgres://bob:hun@ter2@db/x", "postgres://[scrubbed]@db/x"},
+		{"redis://:hunter2@cache:6379/0", "redis://[scrubbed]@cache:6379/0"},
+		{"mongodb+srv://bob:p%40ss@a.example.com,b.example.com/x", "mongodb+srv://[scrubbed]@a.example.com,b.example.com/x"},
+		{"GET / HTTP/1.1\r\nCookie: lang=en; sid=31d4d96e407aad42; b=1\r\nAccept: */*", "GET / HTTP/1.1\r\nCookie: [scrubbed]\r\nAccept: */*"},
+		{"set-cookie: sid=31d4d96e407aad42; Path=/; HttpOnly\nDate: x", "set-cookie: [scrubbed]; HttpOnly\nDate: x"},
+		{`curl -H "Cookie: sid=31d4d96e407aad42" https://example.com`, `curl -H "Cookie: [scrubbed]" https://example.com`},
+		{`{"Set-Cookie": ["sid=31d4d96e407aad42; Secure"]}`, `{"Set-Cookie": ["[scrubbed]; Secure"]}`},
+		{`{\"Cookie\":\"sid=31d4d96e407aad42\"}`, `{\"Cookie\":\"[scrubbed]\"}`},
+		{"post to https://hooks.slack.com/services/" + webhook + ".", "post to https://hooks.slack.com/services/[scrubbed]."},
+		{"https://discordapp.com/api/v10/webhooks/1234567890/" + strings.Repeat("aB-_", 17) + "?wait=true", "https://discordapp.com/api/v10/webhooks/1234567890/[scrubbed]?wait=true"},
 		{"https://b.s3.amazonaws.com/k?X-Amz-Date=1&X-Amz-Signature=abc&X-Amz-Security-Token=d%2F", "https://b.s3.amazonaws.com/k?X-Amz-Date=1&X-Amz-Signature=[scrubbed]&X-Amz-Security-Token=[scrubbed]"},
 		{"AWS4-HMAC-SHA256 SignedHeaders=host, Signature=" + strings.Repeat("0f", 32), "AWS4-HMAC-SHA256 SignedHeaders=host, Signature=[scrubbed]"},
 	}
@@ -77,6 +82,43 @@ func TestSecretsAreScrubbed(t *testing.T) {
 		if got := scrubbedOnTape(t, want); got != want {
 			t.Errorf("%q, scrubbed once, is scrubbed again to %q", want, got)
 		}
+	}
+}
+
+// Ordinary source code speaks of secrets all the time, and holds none.
+func TestSourceCodeIsNotScrubbed(t *testing.T) {
+	for _, code := range []string{
+		`http.SetCookie(w, &http.Cookie{Name: "sid", Value: id, Path: "/"})`,
+		`w.Header().Set("Set-Cookie", c.String())`,
+		`fmt.Fprintf(w, "Set-Cookie: %s=%s; Path=/\r\n", name, value)`,
+		"fetch(url, {headers: {Cookie: `session=${token}`}})",
+		`headers = {"Cookie": cookies, "Accept": "*/*"}`,
+		`document.cookie = name + "=" + value + "; path=/"`,
+		`cookie: { secure: true, maxAge: 3600000 },`,
+		`type Jar struct { Cookie: string; other: number }`,
+		`const webhook = process.env.SLACK_WEBHOOK ?? "https://hooks.slack.com/services/YOUR/WEBHOOK/URL"`,
+		`u := "https://hooks.slack.com/services/" + path`,
+		"`https://discord.com/api/webhooks/${id}/${token}`",
+		`fmt.Sprintf("postgres://%s:%s@%s/%s", user, pass, host, name)`,
+		"`postgres://${user}:${pass}@${host}/db`",
+		`{"url":"http://localhost:8080","mail":"bob@example.com"}`,
+		`{\"url\":\"http://localhost:8080\",\"mail\":\"bob@example.com\"}`,
+		`import x from "https://esm.sh:443/@scope/pkg@1.2.3"`,
+	} {
+		if got := scrubbedOnTape(t, code); got != code {
+			t.Errorf("%s\nis on the tape as\n%s", code, got)
+		}
+	}
+}
+
+// In the arguments of a tool a cookie stands under the name of its header.
+func TestCookiesInArgumentsAreScrubbed(t *testing.T) {
+	var tape bytes.Buffer
+	input := `{"Cookie":"a=1","headers":{"set-cookie":["sid=31d4d96e; Path=/","b=2"]},"cookies":"x=1","cookie":"oat"}`
+	generate(t, fake.Record(fake.New(fake.ToolCall("get", json.RawMessage(input))), &tape), ask("hi"))
+	want := `{"Cookie":"[scrubbed]","headers":{"set-cookie":["[scrubbed]","[scrubbed]"]},"cookies":"x=1","cookie":"oat"}`
+	if !strings.Contains(tape.String(), want) {
+		t.Errorf("%s is not on the tape:\n%s", want, tape.String())
 	}
 }
 
