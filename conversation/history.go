@@ -11,9 +11,9 @@ import (
 )
 
 // Append adds messages to the history: to seed it, to import one, or to keep an answer that was
-// stopped, see [Interrupted]. They are validated, and each tool call must have its result in the message behind
-// it; [Repair] mends a history in which one is missing. It is all or nothing, and no call of
-// the model. While a turn is pending it is an [llm.ErrInvalidRequest].
+// stopped, see [Interrupted]. They are validated, and each tool call must have its result in the
+// message behind it; [Repair] mends a history in which one is missing. It is all or nothing, and
+// no call of the model. While a turn waits for results it is an [llm.ErrInvalidRequest].
 func (c *Conversation) Append(ctx context.Context, messages ...llm.Message) error {
 	if ctx == nil {
 		return invalid("the context is nil")

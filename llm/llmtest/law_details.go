@@ -31,13 +31,15 @@ func details() []feature {
 			set: func(r *llm.Request) {
 				r.System = []llm.Part{llm.Text("Be brief."), &llm.CachePointPart{TTL: time.Hour}}
 			}},
-		{name: "document-context", needs: []Capability{DocumentInput}, kind: either, field: "messages[0]", seen: contexts,
+		{name: "document-context", needs: []Capability{DocumentInput}, kind: either, field: "messages[0]",
+			seen: eachSaid(func(p *llm.DocumentPart) string { return fmt.Sprintf("document, context: %q", p.Context) }),
 			set: user(func(m *llm.Message) {
 				d := document()
 				d.Context = "The one of last year."
 				m.Content = append(m.Content, d)
 			})},
-		{name: "image-address", needs: []Capability{ImageInput}, kind: either, field: "messages[0]", seen: addresses,
+		{name: "image-address", needs: []Capability{ImageInput}, kind: either, field: "messages[0]",
+			seen: eachSaid(func(p *llm.MediaPart) string { return fmt.Sprintf("media at %q", p.URI) }),
 			set: user(func(m *llm.Message) {
 				m.Content = append(m.Content, &llm.MediaPart{MediaType: "image/png", URI: "https://example.com/fjord.png"})
 			})},
@@ -153,22 +155,15 @@ func lifetimes(r *llm.Request) string {
 	return b.String()
 }
 
-func contexts(r *llm.Request) string {
-	var b strings.Builder
-	eachPart(r, func(_ llm.Role, p llm.Part) {
-		if p, ok := p.(*llm.DocumentPart); ok {
-			fmt.Fprintf(&b, "document, context: %q\n", p.Context)
-		}
-	})
-	return b.String()
-}
-
-func addresses(r *llm.Request) string {
-	var b strings.Builder
-	eachPart(r, func(_ llm.Role, p llm.Part) {
-		if p, ok := p.(*llm.MediaPart); ok {
-			fmt.Fprintf(&b, "media at %q\n", p.URI)
-		}
-	})
-	return b.String()
+// eachSaid says something of each part of a kind that the messages have, in lines.
+func eachSaid[P llm.Part](say func(p P) string) func(r *llm.Request) string {
+	return func(r *llm.Request) string {
+		var b strings.Builder
+		eachPart(r, func(_ llm.Role, p llm.Part) {
+			if p, ok := p.(P); ok {
+				b.WriteString(say(p) + "\n")
+			}
+		})
+		return b.String()
+	}
 }
