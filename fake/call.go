@@ -51,6 +51,10 @@ func (c *call) complete(r *llm.Response) {
 // call_2. It passes over ids that the answer uses already, or the conversation before
 // it, which another fake may have answered.
 func (c *call) number(parts []llm.Part) {
+	lacks := func(p llm.Part) bool { call, ok := p.(*llm.ToolCallPart); return ok && call.ID == "" }
+	if !slices.ContainsFunc(parts, lacks) {
+		return // as most answers
+	}
 	used := make(map[string]bool)
 	for _, m := range append(slices.Clip(c.req.Messages), llm.Message{Content: parts}) {
 		for _, p := range partsOf[*llm.ToolCallPart](m) {
